@@ -1,0 +1,168 @@
+"""The Arrow schema of a note in flight and of every table that a run writes.
+
+A note travels as one row from the reader to the sinks. `IN_FLIGHT` lists every column it may carry; a stage
+names the ones it reads and adds with `columns(...)`. `TABLES` lists what lies under a run's output. Offsets
+are Python string indices, half open, into the de-identified text unless the name begins with `raw_`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+REJECT: Final = pa.struct([("stage", pa.string()), ("error", pa.string()), ("detail", pa.string())])
+"""Why a note was given up. `detail` never holds note text."""
+
+SPAN_TEXT: Final = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())])
+
+PHI: Final = pa.struct(
+    [
+        ("label", pa.string()),
+        ("safe_harbor", pa.string()),
+        ("recognizer", pa.string()),
+        ("score", pa.float32()),
+        ("raw_start", pa.int32()),
+        ("raw_end", pa.int32()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+    ]
+)
+
+SECTION: Final = pa.struct(
+    [
+        ("section_id", pa.int32()),
+        ("category", pa.string()),
+        ("loinc", pa.string()),
+        ("title", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("body_start", pa.int32()),
+    ]
+)
+
+ENTITY: Final = pa.struct(
+    [
+        ("entity_id", pa.int32()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("score", pa.float32()),
+        ("section_id", pa.int32()),
+        ("negated", pa.bool_()),
+        ("uncertain", pa.bool_()),
+        ("historical", pa.bool_()),
+        ("hypothetical", pa.bool_()),
+        ("experiencer", pa.string()),
+    ]
+)
+
+CODE: Final = pa.struct(
+    [
+        ("code", pa.string()),
+        ("system", pa.string()),
+        ("description", pa.string()),
+        ("score", pa.float32()),
+        ("evidence", pa.list_(SPAN_TEXT)),
+    ]
+)
+
+IN_FLIGHT: Final[pa.Schema] = pa.schema(
+    [
+        # What the reader gives. `row` is the position in the input file.
+        ("row", pa.int64()),
+        ("note_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("encounter_id", pa.string()),
+        ("note_type", pa.string()),
+        ("note_time", pa.timestamp("us")),
+        ("patient_name", pa.list_(pa.string())),
+        ("text", pa.string()),
+        # Why the note was given up; null while it is alive. Only the guard and `validate` set it.
+        ("reject", REJECT),
+        # What the stages add.
+        ("raw_note_id", pa.string()),
+        ("raw_patient_id", pa.string()),
+        ("raw_encounter_id", pa.string()),
+        ("phi", pa.list_(PHI)),
+        ("sections", pa.list_(SECTION)),
+        ("entities", pa.list_(ENTITY)),
+        ("codes", pa.list_(CODE)),
+        ("chunk_scores", pa.list_(pa.float32())),
+        ("n_tokens", pa.int32()),
+    ]
+)
+
+READ_COLUMNS: Final = (
+    "row",
+    "note_id",
+    "patient_id",
+    "encounter_id",
+    "note_type",
+    "note_time",
+    "patient_name",
+    "text",
+    "reject",
+)
+"""The columns that a reader fills."""
+
+
+def columns(*names: str) -> pa.Schema:
+    """The in-flight fields of these names, in this order.
+
+    Raises:
+        KeyError: a name is not in `IN_FLIGHT`.
+    """
+    return pa.schema([IN_FLIGHT.field(name) for name in names])
+
+
+def _table(*fields: tuple[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([("run_id", pa.string()), *fields])
+
+
+def _exploded(struct: pa.StructType) -> list[tuple[str, pa.DataType]]:
+    return [(field.name, field.type) for field in struct]
+
+
+TABLES: Final[dict[str, pa.Schema]] = {
+    "notes": _table(
+        ("note_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("encounter_id", pa.string()),
+        ("note_type", pa.string()),
+        ("note_time", pa.timestamp("us")),
+        ("text", pa.string()),
+        ("text_length", pa.int32()),
+    ),
+    "sections": _table(("note_id", pa.string()), *_exploded(SECTION)),
+    "entities": _table(("note_id", pa.string()), *_exploded(ENTITY)),
+    "codes": _table(("note_id", pa.string()), ("encounter_id", pa.string()), *_exploded(CODE)),
+    "readmission": _table(
+        ("encounter_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("probability", pa.float64()),
+        ("n_notes", pa.int32()),
+        ("n_chunks", pa.int32()),
+        ("max_chunk", pa.float64()),
+        ("mean_chunk", pa.float64()),
+    ),
+    "phi": _table(("note_id", pa.string()), *_exploded(PHI)),
+    "crosswalk": _table(
+        ("note_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("encounter_id", pa.string()),
+        ("raw_note_id", pa.string()),
+        ("raw_patient_id", pa.string()),
+        ("raw_encounter_id", pa.string()),
+    ),
+    "rejects": _table(
+        ("note_id", pa.string()),
+        ("split", pa.string()),
+        ("row", pa.int64()),
+        *_exploded(REJECT),
+    ),
+}
+
+RESTRICTED: Final = frozenset({"phi", "crosswalk"})
+"""Tables to keep beside the raw notes: with them a note can be re-identified."""
