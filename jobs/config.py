@@ -1,0 +1,223 @@
+"""What a job asks for: job.toml, `--set key=value` and the command line's options, checked as one.
+
+The command line wins over `--set`, which wins over the job file. An unknown key is refused with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipelines.errors import RequestError
+from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
+
+STAGES = ("validate", "deidentify", "sections", "clinical_bert", "assertion")
+"""The stages of the main job, in their order. Scoring admissions follows `clinical_bert` by itself."""
+
+Names = str | list[str]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(_Table):
+    """Which of the input's columns hold what; a list gives several to try, for patient_name several to use."""
+
+    note_id: Names | None = None
+    text: Names | None = None
+    patient_id: Names | None = None
+    encounter_id: Names | None = None
+    note_type: Names | None = None
+    note_time: Names | None = None
+    patient_name: Names | None = None
+
+
+class Deidentify(_Table):
+    """How PHI is found and replaced."""
+
+    mode: Literal["tag"] = "tag"
+    tagger: bool = Field(True, description="Use the PHI tagger beside patterns and known names.")
+    threshold: float = Field(0.5, ge=0.0, le=1.0, description="Least probability at which the tagger's spans count.")
+
+
+class Model(_Table):
+    """Which checkpoint serves which head (a folder or a Hub id with @revision), and how they run."""
+
+    deid: str | None = None
+    ner: str | None = None
+    icd: str | None = None
+    readmission: str | None = None
+    heads: list[Literal["ner", "icd", "readmission"]] = ["ner", "icd", "readmission"]
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    window: int = Field(256, ge=16, description="Tokens of a window, at most the encoder's positions.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of a replica; default: the worker's share.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("heads")
+    @classmethod
+    def _some_once(cls, heads: list[str]) -> list[str]:
+        if not heads or len(set(heads)) != len(heads):
+            raise ValueError("name each head once, and at least one (leave the stage clinical_bert out for none)")
+        return heads
+
+
+class Icd(_Table):
+    """Which codes come out."""
+
+    threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: the checkpoint's own.")
+    top: int = Field(15, ge=1, description="Most codes per note.")
+
+
+class Ray(_Table):
+    """Where actors run."""
+
+    address: str | None = Field(None, description="Of a cluster; default RAY_ADDRESS, else an embedded Ray.")
+    replicas: int | None = Field(None, ge=1, description="Actors of clinical_bert; default: as many as fit.")
+    num_gpus: float = Field(0.0, ge=0.0, description="Accelerators of each replica; a fraction shares one.")
+    logical_gpus: int | None = Field(None, ge=0, description="Accelerators that an embedded Ray claims to have.")
+    num_cpus: int | None = Field(None, ge=1, description="CPUs of an embedded Ray; default: the machine's.")
+
+
+class Beam(_Table):
+    """Beam's own pipeline options."""
+
+    options: list[str] = []
+
+
+class Job(_Table):
+    """A whole job, as job.toml writes it."""
+
+    input: str
+    output: str
+    preset: Literal["notemill", "mimic-iv-note", "mimic-iii", "omop"] = "notemill"
+    engine: Literal["ray", "local", "beam"] = "ray"
+    stages: list[str] = list(STAGES)
+    split_rows: int = Field(500, ge=1, description="Notes of a split, the unit of work and of resuming.")
+    max_characters: int = Field(1_000_000, ge=1, description="Longer notes are rejected.")
+    ids: Literal["pseudonym", "keep"] = "pseudonym"
+    columns: Columns = Columns()
+    deidentify: Deidentify = Deidentify()
+    model: Model = Model()
+    icd: Icd = Icd()
+    ray: Ray = Ray()
+    beam: Beam = Beam()
+
+    @field_validator("stages")
+    @classmethod
+    def _known_stages(cls, stages: list[str]) -> list[str]:
+        for stage in stages:
+            if stage not in STAGES:
+                raise ValueError(f"unknown stage {stage!r}{_nearest(stage, STAGES)}; known: {', '.join(STAGES)}")
+        if len(set(stages)) != len(stages):
+            raise ValueError("a stage is named twice")
+        if sorted(stages, key=STAGES.index) != stages:
+            raise ValueError(f"stages must stand in this order: {', '.join(STAGES)}")
+        if missing := [stage for stage in ("validate", "deidentify") if stage not in stages]:
+            raise ValueError(f"{' and '.join(missing)} must be among the stages: without it raw text could be written")
+        return stages
+
+    def column_map(self) -> ColumnMap:
+        """The preset's columns, with those of [columns] in their place."""
+        preset = PRESETS[self.preset]
+        given = {name: value for name, value in self.columns.model_dump().items() if value is not None}
+        named = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in given.items()}
+        base = {name: getattr(preset, name) for name in MAPPED}
+        demanded = {*preset.demanded, *(name for name in given if name not in REQUIRED)}
+        return ColumnMap(**{**base, **named}, demanded=tuple(sorted(demanded)), skip_where=preset.skip_where)
+
+
+def load(file: str | None, settings: Iterable[str], options: Mapping[str, Any]) -> Job:
+    """Puts a job together.
+
+    Args:
+        file: path of job.toml, or None.
+        settings: `key=value` with dotted keys; values are TOML, or plain text when they are not.
+        options: nested keys from the command line; None means not given.
+
+    Raises:
+        RequestError: a file that is not TOML, an unknown key or a wrong value.
+    """
+    merged: dict[str, Any] = _read(file) if file else {}
+    for setting in settings:
+        key, mark, value = setting.partition("=")
+        if not mark or not key.strip():
+            raise RequestError(f"--set takes key=value, not {setting!r}")
+        _merge(merged, _nested(key.strip(), _value(value.strip())))
+    _merge(merged, options)
+    try:
+        return Job(**merged)
+    except ValidationError as error:
+        raise RequestError(_explain(error)) from error
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"cannot read the job file {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{file} is not valid TOML: {error}") from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
+            _merge(into.setdefault(key, {}), value)
+        elif value is not None:
+            into[key] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if not isinstance(part, int)]
+    key = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key}{_nearest(key, known_keys())}"
+    if first["type"] == "missing":
+        return f"{key} is missing: give --{key} or {key} in the job file"
+    # A field that takes several types is reported once for each, with the type's name behind the key.
+    key = next((name for name in (key, key.rpartition(".")[0]) if name in known_keys()), key)
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}" + (
+        "" if first["type"] == "value_error" else f" (got {first['input']!r})"
+    )
+
+
+def known_keys(model: type[BaseModel] = Job, prefix: str = "") -> list[str]:
+    """Every key of a job, dotted."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += [f"{prefix}{name}", *known_keys(kind, f"{prefix}{name}.")]
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    match = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if not match:
+        # `split_row` under a wrong table, or a bare key of a table: compare the last parts.
+        tails = {name.rpartition(".")[2]: name for name in names}
+        match = [tails[tail] for tail in difflib.get_close_matches(word.rpartition(".")[2], tails, n=1, cutoff=0.5)]
+    return f"; did you mean {match[0]}?" if match else ""

@@ -1,0 +1,87 @@
+"""Writes a split: its tables under names that its id alone decides, then its receipt."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines import tables
+from pipelines.io.ledger import CHUNKS, Ledger, Receipt, part_name
+from pipelines.io.storage import Folder
+from pipelines.parcel import Parcel
+from transforms import schema
+
+
+def encode(table: pa.Table) -> bytes:
+    """A table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Writes parcels under `output`.
+
+    Attributes:
+        tables: names of the tables made of living notes; `rejects` is always written.
+        keeps_chunks: whether readmission scores are kept for the end of the run.
+    """
+
+    output: str
+    run_id: str
+    tables: tuple[str, ...]
+    keeps_chunks: bool
+
+    def write(self, parcel: Parcel) -> Receipt:
+        """Writes the split's tables and then its receipt; written again, it replaces the same files."""
+        folder = Folder(self.output)
+        living = tables.alive(parcel.notes)
+        rejects = tables.rejected(parcel.notes, parcel.split.id)
+        parts = {"rejects": tables.with_run_id(rejects, "rejects", self.run_id)}
+        for table in tables.TABLES:
+            if table.name in self.tables:
+                parts[table.name] = tables.with_run_id(table.rows(living), table.name, self.run_id)
+        if self.keeps_chunks:
+            parts[CHUNKS] = tables.chunk_sums(living)
+        facts: dict[str, dict[str, int]] = {}
+        for name, rows in parts.items():
+            data = encode(rows)
+            folder.put(f"{name}/{part_name(parcel.split.id)}", data)
+            facts[name] = {"rows": rows.num_rows, "bytes": len(data)}
+        reasons = Counter(zip(rejects["stage"].to_pylist(), rejects["error"].to_pylist(), strict=True))
+        receipt = Receipt(
+            split=parcel.split.id,
+            file=parcel.split.file,
+            start=parcel.split.start,
+            rows_read=parcel.notes.num_rows,
+            rows_written=facts["notes"]["rows"],
+            rows_rejected=rejects.num_rows,
+            rows_skipped=parcel.skipped,
+            rejects={f"{stage}/{error}": n for (stage, error), n in sorted(reasons.items())},
+            tables=facts,
+            tokens=_tokens(living),
+            seconds={name: round(value, 4) for name, value in parcel.seconds.items()},
+            started=parcel.started,
+            finished=time.time(),
+            workers=parcel.workers,
+        )
+        Ledger(folder).write(receipt)
+        return receipt
+
+    def write_empty(self) -> dict[str, int]:
+        """Writes each table without rows, so that an empty input still gives tables with their schemas."""
+        for name in ("rejects", *self.tables):
+            Folder(self.output).put(f"{name}/{part_name('empty')}", encode(schema.TABLES[name].empty_table()))
+        return dict.fromkeys(("rejects", *self.tables), 0)
+
+
+def _tokens(notes: pa.Table) -> int:
+    if "n_tokens" not in notes.column_names:
+        return 0
+    return pc.sum(notes["n_tokens"]).as_py() or 0

@@ -1,0 +1,115 @@
+"""From notes in flight to the rows of the tables.
+
+One row per note travels through the stages; only here are the lists of spans exploded into rows of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms import schema
+
+CHUNKS: Final = pa.schema(
+    [
+        ("encounter_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("n_chunks", pa.int32()),
+        ("max_chunk", pa.float64()),
+        ("sum_chunk", pa.float64()),
+    ]
+)
+"""What is kept of a note's readmission scores until the last split: one row per note of an encounter."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the output.
+
+    Attributes:
+        needs: the in-flight columns that it is made of; a plan without them does not write it.
+        rows: makes its rows, without `run_id`, of notes that are alive.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    rows: Callable[[pa.Table], pa.Table]
+
+
+def alive(notes: pa.Table) -> pa.Table:
+    """The notes that were not rejected."""
+    return notes.filter(pc.is_null(notes["reject"]))
+
+
+def rejected(notes: pa.Table, split: str) -> pa.Table:
+    """Rows of the table `rejects`, without `run_id`."""
+    given_up = notes.filter(pc.is_valid(notes["reject"]))
+    reasons = given_up["reject"].combine_chunks()
+    columns = {"note_id": given_up["note_id"], "split": [split] * given_up.num_rows, "row": given_up["row"]}
+    columns |= {field.name: pc.struct_field(reasons, field.name) for field in schema.REJECT}
+    return _typed(columns, "rejects")
+
+
+def with_run_id(rows: pa.Table, name: str, run_id: str) -> pa.Table:
+    """The rows as they are written, with the table's full schema."""
+    return rows.add_column(0, "run_id", pa.array([run_id] * rows.num_rows, pa.string())).cast(schema.TABLES[name])
+
+
+def _typed(columns: dict[str, object], name: str) -> pa.Table:
+    fields = [field for field in schema.TABLES[name] if field.name != "run_id"]
+    return pa.table({field.name: columns[field.name] for field in fields}, schema=pa.schema(fields))
+
+
+def _exploder(name: str, column: str, keys: tuple[str, ...]) -> Callable[[pa.Table], pa.Table]:
+    """Explodes a list of structs: one row per element, with the note's `keys` repeated."""
+
+    def explode(notes: pa.Table) -> pa.Table:
+        lists = notes[column].combine_chunks()
+        parents = pc.list_parent_indices(lists)
+        elements = pc.list_flatten(lists)
+        columns: dict[str, object] = {key: notes[key].take(parents) for key in keys}
+        columns |= {field.name: pc.struct_field(elements, field.name) for field in elements.type}
+        return _typed(columns, name)
+
+    return explode
+
+
+def _notes(notes: pa.Table) -> pa.Table:
+    columns: dict[str, object] = {name: notes[name] for name in schema.TABLES["notes"].names[1:-1]}
+    columns["text_length"] = pc.utf8_length(notes["text"])
+    return _typed(columns, "notes")
+
+
+def _crosswalk(notes: pa.Table) -> pa.Table:
+    return _typed({name: notes[name] for name in schema.TABLES["crosswalk"].names[1:]}, "crosswalk")
+
+
+def chunk_sums(notes: pa.Table) -> pa.Table:
+    """Rows of `CHUNKS`: the notes that belong to an encounter, with what the readmission formula needs of each."""
+    notes = notes.filter(pc.is_valid(notes["encounter_id"]))
+    scores = notes["chunk_scores"].to_pylist()
+    return pa.table(
+        {
+            "encounter_id": notes["encounter_id"],
+            "patient_id": notes["patient_id"],
+            "n_chunks": [len(score or ()) for score in scores],
+            "max_chunk": [max(score) if score else None for score in scores],
+            "sum_chunk": [sum(score) if score else 0.0 for score in scores],
+        },
+        schema=CHUNKS,
+    )
+
+
+TABLES: Final = (
+    Table("notes", ("note_id", "text"), _notes),
+    Table("phi", ("phi",), _exploder("phi", "phi", ("note_id",))),
+    Table("crosswalk", ("raw_note_id", "raw_patient_id", "raw_encounter_id"), _crosswalk),
+    Table("sections", ("sections",), _exploder("sections", "sections", ("note_id",))),
+    Table("entities", ("entities",), _exploder("entities", "entities", ("note_id",))),
+    Table("codes", ("codes",), _exploder("codes", "codes", ("note_id", "encounter_id"))),
+)
+"""The tables that a split writes of its living notes. `rejects` is written of the others, by every split."""
