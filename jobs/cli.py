@@ -71,8 +71,8 @@ def run(
     if beam_options and job.engine != "beam":
         raise RequestError("options after -- are for --engine beam")
     errors = Console(stderr=True)
-    result = main_job.run(job, progress_for(errors), fresh=fresh)
-    for warning in result.warnings:
+    result, warnings = main_job.run(job, progress_for(errors), fresh=fresh)
+    for warning in warnings:
         errors.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
     if as_json:
         sys.stdout.write(json.dumps(result.manifest) + "\n")

@@ -1,0 +1,136 @@
+"""Every engine gives the same tables for the same plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import ray
+
+from pipelines.engines import Engine
+from pipelines.engines.beam import BeamEngine
+from pipelines.engines.local import LocalEngine
+from pipelines.engines.ray import RayEngine, arrange
+from pipelines.errors import RequestError, RunError
+from pipelines.plan import Plan
+from pipelines.run import Outcome, execute
+from tests.pipelines.toys import Count, Quiet, Scrub, make_plan, notes_table, read_tables, write_notes
+from transforms import schema
+
+ENGINES: dict[str, Callable[[], Engine]] = {"local": LocalEngine, "beam": BeamEngine, "ray": RayEngine}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray() -> Iterator[None]:
+    """One embedded Ray with four logical GPUs for all tests of this file; starting one takes seconds."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=2, num_gpus=4, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield
+    ray.shutdown()
+
+
+def run(plan: Plan, engine: Engine) -> Outcome:
+    plan.check()
+    return execute(plan, engine, Quiet(), facts={})
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    table = notes_table(95)
+    texts = table["text"].to_pylist()
+    texts[12] = None
+    return write_notes(
+        tmp_path_factory.mktemp("notes") / "in.parquet",
+        table.set_column(table.column_names.index("text"), "text", pa.array(texts)).filter(
+            pa.array([text is not None for text in texts])
+        ),
+        row_group_size=37,
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(notes: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    output = tmp_path_factory.mktemp("expected") / "out"
+    run(make_plan(notes, output, Count(fails_on="Note 33 ", most=3)), LocalEngine())
+    return read_tables(output)
+
+
+@pytest.mark.parametrize("split_rows", [7, 50])
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_the_same_tables(
+    engine: str, split_rows: int, notes: str, expected: dict[str, pa.Table], tmp_path: Path
+) -> None:
+    plan = make_plan(notes, tmp_path / "out", Count(fails_on="Note 33 ", most=3), split_rows=split_rows)
+    outcome = run(plan, ENGINES[engine]())
+    assert outcome.manifest["rows_read"] == 94
+    assert outcome.manifest["rejects"] == {"count/ValueError": 1}
+    found = read_tables(tmp_path / "out")
+    assert found.keys() == expected.keys()
+    for name, table in found.items():
+        if name == "rejects":
+            assert table.drop(["split"]).equals(expected[name].drop(["split"]))
+        else:
+            assert table.equals(expected[name]), name
+        assert table.schema.names == schema.TABLES[name].names
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_an_empty_input_gives_empty_tables(engine: str, tmp_path: Path) -> None:
+    path = write_notes(tmp_path / "in.parquet", notes_table(0))
+    outcome = run(make_plan(path, tmp_path / "out", Count()), ENGINES[engine]())
+    assert outcome.manifest["rows_read"] == 0
+    for name, table in read_tables(tmp_path / "out").items():
+        assert table.num_rows == 0
+        assert table.schema.equals(schema.TABLES[name])
+
+
+def test_four_replicas_see_one_logical_gpu_each(tmp_path: Path) -> None:
+    path = write_notes(tmp_path / "in.parquet", notes_table(80), row_group_size=10)
+    plan = make_plan(path, tmp_path / "out", Count(gpus=1.0, seconds=0.4), split_rows=4)
+    outcome = run(plan, RayEngine(replicas=4))
+    pinned = [worker for worker in outcome.manifest["workers"] if "count" in worker["stages"]]
+    assert len({worker["pid"] for worker in pinned}) == 4
+    assert all(len(worker["devices"]) == 1 for worker in pinned)
+    assert {worker["devices"][0] for worker in pinned} == {"0", "1", "2", "3"}
+    assert all(not worker["devices"] for worker in outcome.manifest["workers"] if "count" not in worker["stages"])
+
+
+def test_more_accelerators_than_there_are_is_refused_before_any_work(tmp_path: Path) -> None:
+    path = write_notes(tmp_path / "in.parquet", notes_table(8))
+    plan = make_plan(path, tmp_path / "out", Count(gpus=1.0))
+    with pytest.raises(RequestError, match="5 replicas with 1 GPU each were asked for, but Ray has 4"):
+        run(plan, RayEngine(replicas=5))
+    assert not (tmp_path / "out" / "notes").exists()
+
+
+def test_memory_output_is_refused_where_workers_are_other_processes(tmp_path: Path) -> None:
+    path = write_notes(tmp_path / "in.parquet", notes_table(8))
+    with pytest.raises(RequestError, match="lives in one process"):
+        run(make_plan(path, "memory://conformance/out"), RayEngine())
+    assert run(make_plan(path, "memory://conformance/out"), LocalEngine()).manifest["rows_written"] == 8
+
+
+@pytest.mark.parametrize(
+    ("gpus", "replicas", "sizes"),
+    [(0, None, [2]), (0, 3, [3]), (1.0, None, [1, 4]), (0.5, None, [1, 8]), (1.0, 2, [1, 2])],
+)
+def test_arranging_leaves_room_for_readers(gpus: float, replicas: int | None, sizes: list[int]) -> None:
+    pools = arrange((Scrub(), Count(gpus=gpus)), 2.0, 4.0, replicas)
+    assert [pool.size for pool in pools] == sizes
+    assert sum(pool.size * pool.cpus for pool in pools) <= 1.5 + 1e-3
+    assert all(pool.cpus > 0 for pool in pools)
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_a_broken_worker_fails_the_run_without_a_word_of_the_note(engine: str, notes: str, tmp_path: Path) -> None:
+    from tests.pipelines.test_guard import Wrong
+
+    plan = make_plan(notes, tmp_path / "out", Wrong("fewer rows"))
+    with pytest.raises(Exception) as caught:
+        run(plan, ENGINES[engine]())
+    assert "SECRET" not in str(caught.value)
+    assert isinstance(caught.value, RunError) or type(caught.value).__name__ == "ContractError"
+    assert not (tmp_path / "out" / "_run.json").exists()
