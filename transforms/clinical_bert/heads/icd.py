@@ -1,0 +1,136 @@
+"""Multi-label coding of a whole note with label-wise attention.
+
+For each label l over the T token states h of the note:
+
+    s_tl = (W2 tanh(W1 h_t))_l        attention score
+    a_l  = softmax over t of s_tl
+    y_l  = sum_t a_tl (W3 h_t)_l + b_l,   probability = sigmoid(y_l)
+
+as in PLM-ICD (Huang, Tsai, Chen: Automatic ICD Coding with Pretrained Language Models, 2022) and LAAT (Vu,
+Nguyen, Nguyen, 2020), with two differences. Only real tokens of the one note take part: PLM-ICD's attention
+runs over padding too, so its scores depend on the batch. And W3 is applied before the sum, which is the same
+number and lets a note of any length be done in pieces, with a running maximum and sum (online softmax).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch.nn.functional import linear
+
+from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.heads.tokens import word_bounds
+from transforms.icd.coding import CodeHit, CodingOptions, evidence, select
+from transforms.icd.table import SYSTEM, CodeTable
+
+_PIECE: Final = 2048  # tokens at a time: bounds memory at (piece x labels) whatever the note's length
+
+
+class LabelAttention:
+    """The formula above, for one note at a time.
+
+    Args:
+        first: W1, shape (attention, width).
+        second: W2, shape (labels, attention).
+        third: W3, shape (labels, width).
+        bias: b, shape (labels,).
+    """
+
+    def __init__(self, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor, bias: torch.Tensor) -> None:
+        self._first, self._second, self._third, self._bias = first, second, third, bias.float()
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Shape (labels,), float32.
+
+        Args:
+            states: shape (tokens, width), at least one token.
+        """
+        labels = len(self._bias)
+        highest = torch.full((labels,), -torch.inf, device=states.device)
+        total = torch.zeros(labels, device=states.device)
+        weighted = torch.zeros(labels, device=states.device)
+        for piece in torch.split(states, _PIECE):
+            scores = self._scores(piece, self._second)
+            values = linear(piece, self._third).float()
+            new = torch.maximum(highest, scores.amax(dim=0))
+            shrink = torch.exp(highest - new)
+            weights = torch.exp(scores - new)
+            total = total * shrink + weights.sum(dim=0)
+            weighted = weighted * shrink + (weights * values).sum(dim=0)
+            highest = new
+        return weighted / total + self._bias
+
+    def attention(self, states: torch.Tensor, labels: Sequence[int]) -> torch.Tensor:
+        """Attention of a few labels over all tokens: shape (tokens, labels), float32, columns sum to one."""
+        rows = self._second[torch.as_tensor(labels, device=states.device)]
+        scores = torch.cat([self._scores(piece, rows) for piece in torch.split(states, _PIECE)])
+        return torch.softmax(scores, dim=0)
+
+    def _scores(self, states: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return linear(torch.tanh(linear(states, self._first)), second).float()
+
+
+class IcdHead:
+    """Codes of a note. A result is a list of `CodeHit`, the best first.
+
+    Args:
+        labels: ICD-10-CM codes with their dots, one per row of the weights.
+        attention: the scoring.
+        threshold: least score, as calibrated in training.
+        options: of the user.
+        table: codes that are not billable in it never come out.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        attention: LabelAttention,
+        threshold: float,
+        options: CodingOptions,
+        table: CodeTable,
+    ) -> None:
+        self._labels = list(labels)
+        self._billable = np.array([table.is_billable(label) for label in labels])
+        self._attention = attention
+        self._threshold = threshold if options.threshold is None else options.threshold
+        self._options = options
+        self._table = table
+
+    def __call__(self, notes: Sequence[Encoded]) -> list[list[CodeHit]]:
+        return [self._codes(note) for note in notes]
+
+    def rows(self, result: list[CodeHit], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ARG002
+        return [
+            {
+                "code": hit.code,
+                "system": SYSTEM,
+                "description": self._table.description(hit.code),
+                "score": hit.score,
+                "evidence": [{"start": start, "end": end, "text": text[start:end]} for start, end in hit.evidence],
+            }
+            for hit in result
+        ]
+
+    def _codes(self, note: Encoded) -> list[CodeHit]:
+        if not len(note.tokens):
+            return []
+        scores = torch.sigmoid(self._attention.logits(note.states)).cpu().numpy()
+        scores = np.where(self._billable, scores, np.float32(-1))
+        chosen = select(scores, self._threshold, self._options.top_k)
+        if not chosen:
+            return []
+        bounds = word_bounds(note.tokens)
+        starts = note.tokens.starts[bounds[:-1]].tolist()
+        ends = note.tokens.ends[bounds[1:] - 1].tolist()
+        weights = np.add.reduceat(self._attention.attention(note.states, chosen).cpu().numpy(), bounds[:-1], axis=0)
+        return [
+            CodeHit(
+                self._labels[label],
+                float(scores[label]),
+                evidence(note.text, weights[:, i], starts, ends, self._options),
+            )
+            for i, label in enumerate(chosen)
+        ]

@@ -1,0 +1,98 @@
+"""A 30-day readmission score for each chunk of 318 words of a note.
+
+Chunks and their aggregation over an admission are those of Huang, Altosaar, Ranganath: ClinicalBERT (2019);
+see `transforms.readmission`. With a checkpoint of our own layout the score is a logistic regression on the
+mean of the chunk's token states, out of the pass that all heads share. A Hugging Face sequence classifier
+reads each chunk by itself, from its own [CLS] token. A result is a list of probabilities, one per chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from transforms.clinical_bert.encoder import Job, WindowRunner
+from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.windows import Tokens, Window, plan
+from transforms.readmission import chunk_spans
+
+
+def chunk_tokens(text: str, tokens: Tokens) -> list[tuple[int, int]]:
+    """First token and the token after the last one, for each chunk of the text that has any."""
+    bounds = [tuple(np.searchsorted(tokens.starts, span).tolist()) for span in chunk_spans(text)]
+    return [(first, last) for first, last in bounds if first < last]
+
+
+class ChunkHead:
+    """Logistic regression on the mean state of a chunk.
+
+    Args:
+        weight: shape (1, width).
+        bias: shape (1,).
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        self._weight = weight.float()
+        self._bias = bias.float()
+
+    def __call__(self, notes: Sequence[Encoded]) -> list[list[float]]:
+        return [self._scores(note) for note in notes]
+
+    def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
+        return result
+
+    def _scores(self, note: Encoded) -> list[float]:
+        bounds = chunk_tokens(note.text, note.tokens)
+        if not bounds:
+            return []
+        means = torch.stack([note.states[first:last].float().mean(dim=0) for first, last in bounds])
+        scores = torch.sigmoid(torch.nn.functional.linear(means, self._weight, self._bias))
+        return [float(score) for score in scores[:, 0].tolist()]
+
+
+class ChunkClassifier:
+    """A sequence classifier over chunks; its class 1 is readmission, or its only class.
+
+    A chunk that does not fit one window is covered by several and their probabilities are averaged: nothing
+    is truncated.
+
+    Args:
+        runner: runs windows through the classifier and reads its logits.
+        overlap: tokens that neighbouring windows of one chunk share.
+    """
+
+    def __init__(self, runner: WindowRunner, overlap: int) -> None:
+        self._runner = runner
+        self._overlap = overlap
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str], notes: Sequence[Tokens]) -> list[list[float]]:
+        jobs: list[Job] = []
+        chunk_of: dict[Job, int] = {}
+        scores: list[list[list[float]]] = []
+        for i, (text, tokens) in enumerate(zip(texts, notes, strict=True)):
+            chunks = chunk_tokens(text, tokens)
+            scores.append([[] for _ in chunks])
+            for number, (first, last) in enumerate(chunks):
+                for w in plan(last - first, self._runner.room, self._overlap):
+                    job = Job(i, Window(first + w.start, first + w.stop, first + w.own_start, first + w.own_stop))
+                    chunk_of[job] = number
+                    jobs.append(job)
+        # By place, not by the order in which batches end: the sum must not depend on the batches.
+        results = {job: _positive(logits) for job, logits in self._runner.run(notes, jobs)}
+        for job in jobs:
+            scores[job.note][chunk_of[job]].append(results[job])
+        return [[float(np.mean(windows)) for windows in chunks] for chunks in scores]
+
+    def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
+        return result
+
+
+def _positive(logits: torch.Tensor) -> float:
+    logits = logits.float()
+    if len(logits) == 1:
+        return float(torch.sigmoid(logits[0]))
+    return float(torch.softmax(logits, dim=0)[1])

@@ -1,0 +1,109 @@
+"""The stage `clinical_bert`: entities, codes and readmission scores of a de-identified note, from one replica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from transforms import schema
+from transforms.clinical_bert.catalogue import HEADS
+from transforms.clinical_bert.checkpoints import Checkpoint, shipped
+from transforms.clinical_bert.encoder import Precision
+from transforms.clinical_bert.replica import WINDOW, Replica
+from transforms.icd.coding import CodingOptions
+from transforms.stage import Resources, with_column
+
+DEFAULT_HEADS = ("ner", "icd", "readmission")
+
+
+@dataclass(frozen=True)
+class ClinicalBert:
+    """Adds `entities`, `codes`, `chunk_scores` and `n_tokens`.
+
+    A head that is not configured leaves its column null. The assertion fields of an entity are null: a later
+    stage fills them.
+
+    Attributes:
+        heads: pairs of a head's name and its checkpoint.
+        precision: `auto`, `fp32` or `bf16`.
+        window: most tokens in an encoder window.
+        threads: of PyTorch in the worker's process; None leaves them as they are. They change the speed, not
+            the results, so they are no part of the stage's identity.
+        icd: threshold and evidence of the codes.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    heads: tuple[tuple[str, Checkpoint], ...]
+    precision: Precision = "auto"
+    window: int = WINDOW
+    threads: int | None = field(default=None, repr=False)
+    icd: CodingOptions = field(default_factory=CodingOptions)
+    device: str = field(default="auto", repr=False)
+    resources: Resources = field(default=Resources(cpus=1), repr=False)
+    name: ClassVar[str] = "clinical_bert"
+    reads: ClassVar[pa.Schema] = schema.columns("text", "sections")
+    adds: ClassVar[pa.Schema] = schema.columns("entities", "codes", "chunk_scores", "n_tokens")
+
+    def __post_init__(self) -> None:
+        unfit = [head for head, _ in self.heads if head not in HEADS or HEADS[head].column is None]
+        if unfit:
+            raise ValueError(f"{', '.join(unfit)}: no head of the stage clinical_bert")
+
+    @classmethod
+    def shipped(cls) -> ClinicalBert:
+        """Every head from the checkpoint that comes with the package.
+
+        Raises:
+            CheckpointError: this copy of the package holds none.
+        """
+        return cls(tuple((head, shipped(head)) for head in DEFAULT_HEADS))
+
+    def open(self) -> ClinicalBertWorker:
+        """Loads the models.
+
+        Raises:
+            CheckpointError: a checkpoint is gone or changed.
+        """
+        replica = Replica(
+            dict(self.heads),
+            precision=self.precision,
+            window=self.window,
+            threads=self.threads,
+            device=self.device,
+            options={"icd": self.icd},
+        )
+        return ClinicalBertWorker(replica, {head: str(HEADS[head].column) for head, _ in self.heads})
+
+
+class ClinicalBertWorker:
+    """A replica in its Arrow coat.
+
+    Args:
+        replica: the models.
+        columns: the in-flight column of each head.
+    """
+
+    def __init__(self, replica: Replica, columns: dict[str, str]) -> None:
+        self._replica = replica
+        self._columns = columns
+
+    def process(self, notes: pa.Table) -> pa.Table:
+        texts = notes["text"].to_pylist()
+        sections = notes["sections"].to_pylist() if "sections" in notes.column_names else [None] * len(texts)
+        results = self._replica.annotate(texts)
+        filled: dict[str, list[Any]] = {
+            self._columns[head]: [
+                self._replica.rows(head, result, text, of_note or [])
+                for result, text, of_note in zip(of_head, texts, sections, strict=True)
+            ]
+            for head, of_head in results.items()
+        }
+        filled["n_tokens"] = self._replica.n_tokens
+        for column in ClinicalBert.adds:
+            notes = with_column(notes, column, filled.get(column.name, [None] * len(texts)))
+        return notes
+
+    def close(self) -> None:
+        self._replica.close()

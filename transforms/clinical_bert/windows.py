@@ -1,0 +1,113 @@
+"""Tokenise whole notes, and cover them with windows that an encoder can take.
+
+A note longer than the encoder is never cut. Overlapping windows cover it, and each token is owned by the
+window in which it stands most central, so that it is seen with as much context on either side as there is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+# Half of a pair that stands alone cannot be written as UTF-8, which the tokenizer takes. One character is
+# put in place of one, so every offset stays right.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A whole note, tokenised without special tokens. All arrays have one entry per token.
+
+    Attributes:
+        ids: vocabulary ids, int32.
+        starts, ends: character offsets (Python string indices, half open) into the note, int32.
+        words: number of the word that the token is a piece of, int32, never falling.
+    """
+
+    ids: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Window(NamedTuple):
+    """Tokens `start:stop` go through the encoder; the states of `own_start:own_stop` are kept."""
+
+    start: int
+    stop: int
+    own_start: int
+    own_stop: int
+
+
+def plan(n_tokens: int, length: int, overlap: int) -> list[Window]:
+    """Covers `n_tokens` with the fewest windows of at most `length`, all of nearly one size.
+
+    Neighbours share at least `overlap` tokens. The tokens of an overlap belong to the window whose nearer
+    edge is farther away from them. Each token is owned by exactly one window.
+
+    Raises:
+        ValueError: `length` is not greater than `overlap`, or `overlap` is negative.
+    """
+    if not 0 <= overlap < length:
+        raise ValueError(f"windows of {length} tokens cannot overlap by {overlap}")
+    if n_tokens <= length:
+        return [Window(0, n_tokens, 0, n_tokens)] if n_tokens else []
+    count = -(-(n_tokens - overlap) // (length - overlap))
+    size = -(-(n_tokens + (count - 1) * overlap) // count)
+    # Rounded even spreading: the first window starts at 0 and the last ends with the note.
+    starts = [(n_tokens - size) * i // (count - 1) for i in range(count)]
+    windows = []
+    owned = 0
+    for i, start in enumerate(starts):
+        stop = start + size
+        # Token t is nearer to the right edge of this window than to the left edge of the next one from here on.
+        own_stop = n_tokens if i == count - 1 else (stop - 1 + starts[i + 1]) // 2 + 1
+        windows.append(Window(start, stop, owned, own_stop))
+        owned = own_stop
+    return windows
+
+
+class NoteTokenizer:
+    """A fast tokenizer of transformers, asked for whole notes with exact character offsets."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Args:
+            tokenizer: a `PreTrainedTokenizerFast`.
+
+        Raises:
+            ValueError: it has no fast implementation, or puts something else than one special token at either end.
+        """
+        if not getattr(tokenizer, "is_fast", False):
+            raise ValueError("the tokenizer has no fast implementation, which gives the offsets")
+        self._backend = tokenizer.backend_tokenizer
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        # A note that contains "[SEP]" holds five characters, not the end of a window.
+        self._backend.encode_special_tokens = True
+        specials = self._backend.encode("").ids
+        if len(specials) != 2:
+            raise ValueError(f"the tokenizer adds {len(specials)} special tokens, one at either end is expected")
+        self.first, self.last = specials
+        self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    def __call__(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokenises each text whole: nothing is truncated."""
+        clean = [_SURROGATES.sub("\ufffd", text) for text in texts]
+        return [_tokens(encoding) for encoding in self._backend.encode_batch(clean, add_special_tokens=False)]
+
+
+def _tokens(encoding: Any) -> Tokens:
+    n = len(encoding.ids)
+    offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(n, 2)
+    # A token that the tokenizer gives to no word goes with the word before it.
+    words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
+    words = np.maximum.accumulate(words) if n else words
+    return Tokens(np.asarray(encoding.ids, dtype=np.int32), offsets[:, 0], offsets[:, 1], words)
