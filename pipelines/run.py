@@ -99,8 +99,8 @@ def execute(
         "stages": plan.content["stages"],
         "files": len(plan.source.files),
     }
-    plan.folder.remove(TEMPORARY)
     ledger.finish(manifest)
+    plan.folder.remove(TEMPORARY)
     return Outcome(manifest, resumed)
 
 
