@@ -131,3 +131,7 @@ def main() -> NoReturn:
 def _fail(status: int, message: str) -> NoReturn:
     sys.stderr.write(f"notemill: {' '.join(message.split())}\n")
     raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()
