@@ -1,0 +1,98 @@
+"""The tables that a generated corpus consists of, and the rows that one note gives to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+
+from jobs.synthetic.draft import SectionSpan
+from jobs.synthetic.notes import Note
+
+_SPAN: Final = [("note_id", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())]
+
+SCHEMAS: Final[dict[str, pa.Schema]] = {
+    "notes": pa.schema(
+        [
+            ("note_id", pa.string()),
+            ("patient_id", pa.string()),
+            ("encounter_id", pa.string()),
+            ("note_type", pa.string()),
+            ("note_time", pa.timestamp("us")),
+            ("patient_name", pa.string()),
+            ("text", pa.string()),
+        ]
+    ),
+    "phi": pa.schema([_SPAN[0], ("label", pa.string()), *_SPAN[1:]]),
+    "sections": pa.schema(
+        [
+            ("note_id", pa.string()),
+            ("section_id", pa.int32()),
+            ("category", pa.string()),
+            ("title", pa.string()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("body_start", pa.int32()),
+        ]
+    ),
+    "entities": pa.schema(
+        [
+            *_SPAN,
+            ("label", pa.string()),
+            ("negated", pa.bool_()),
+            ("uncertain", pa.bool_()),
+            ("historical", pa.bool_()),
+            ("hypothetical", pa.bool_()),
+            ("experiencer", pa.string()),
+        ]
+    ),
+    "codes": pa.schema([("note_id", pa.string()), ("encounter_id", pa.string()), ("code", pa.string())]),
+    "readmission": pa.schema(
+        [
+            ("encounter_id", pa.string()),
+            ("patient_id", pa.string()),
+            ("readmitted_30d", pa.bool_()),
+            ("discharge_time", pa.timestamp("us")),
+        ]
+    ),
+}
+"""The schema of each table. All but `notes` lie under `gold/`."""
+
+_CATEGORIES: Final = {
+    "nursing_assessment": "assessment",
+    "nursing_action": "plan",
+    "nursing_response": "assessment",
+}
+"""Headings that have their own wordings but mean a category of the segmenter's."""
+
+
+def phi_rows(note_id: str, note: Note) -> list[tuple[Any, ...]]:
+    """Rows of `phi`, in order of position."""
+    text = note.text
+    return [(note_id, label, start, end, text[start:end]) for label, start, end in sorted(note.draft.phi, key=_start)]
+
+
+def _start(span: Any) -> int:
+    return int(span.start)
+
+
+def entity_rows(note_id: str, note: Note) -> list[tuple[Any, ...]]:
+    """Rows of `entities`, in order of position."""
+    text = note.text
+    return [
+        (note_id, start, end, text[start:end], label, *assertion)
+        for label, start, end, assertion in sorted(note.draft.entities, key=_start)
+    ]
+
+
+def section_rows(note_id: str, note: Note) -> Iterator[tuple[Any, ...]]:
+    """Rows of `sections`: what stands before the first heading is the header, each other ends where the next begins."""
+    text, spans = note.text, note.draft.sections
+    first = spans[0].start if spans else len(text)
+    if first:
+        spans = [SectionSpan("header", 1, 0, 0, 0), *spans]
+    for index, span in enumerate(spans):
+        end = spans[index + 1].start if index + 1 < len(spans) else len(text)
+        category = _CATEGORIES.get(span.category, span.category)
+        yield note_id, index, category, text[span.start : span.title_end], span.start, end, span.body_start
