@@ -1,0 +1,58 @@
+# Notemill. `make demo` and `make test` set everything up by themselves: they need Python 3.11, make and a package index.
+
+# The first of these that runs and is recent enough; name another with `make PYTHON=/path/to/python3.12`.
+PYTHON = $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && echo $(name))))
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+INSTALLED = $(VENV)/.installed
+INSTALLED_TRAIN = $(VENV)/.installed-train
+
+NOTES = 500
+DATA = ../shared/data
+CHECKPOINT = build/checkpoint
+
+.DEFAULT_GOAL = help
+.PHONY: help venv demo test lint format train bench clean
+
+help:  ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+venv: $(INSTALLED)  ## Set up .venv with everything that the pipeline and its tests need
+
+# The stamp is touched last, so an installation that was interrupted is done again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Notemill needs Python 3.11 or later; name it with make PYTHON=..." >&2; exit 1; }
+	@echo "Setting up $(VENV); the first time this takes a few minutes"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(INSTALLED_TRAIN): $(INSTALLED)
+	@$(INSTALL) -e '.[train]'
+	@touch $@
+
+# The key makes the pseudonyms the same each time. It guards nothing: the notes are made up.
+demo: $(INSTALLED)  ## Generate notes (NOTES=500), run the main job on Ray, look at each table
+	rm -rf demo/notes
+	$(BIN)/notemill generate --notes $(NOTES) --output demo/notes --seed 1
+	NOTEMILL_KEY=demo $(BIN)/notemill run --input demo/notes --output demo/run --fresh
+	$(BIN)/notemill look --run demo/run
+
+test: $(INSTALLED)  ## Run every test, the linters' too
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## ruff, mypy and the import linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED)  ## Let ruff put the sources in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove what the demo, builds and linters left (.venv stays)
+	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
