@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 
 from pipelines.engines import Engine
@@ -24,6 +26,7 @@ def engine(name: str) -> Engine:
 
 
 def main(name: str, source: str, output: str, seconds: str) -> None:
+    logging.basicConfig(level=os.environ.get("NOTEMILL_TEST_LOG", "ERROR"))
     # How long a stage takes is not part of the test's results, but is part of the spec: it stays the same.
     plan = make_plan(source, output, Count(fails_on="Note 33 ", seconds=float(seconds)), split_rows=5)
     plan.check()
