@@ -155,10 +155,7 @@ def _prepare(output: str) -> tuple[Any, str]:
 
 def _is_corpus(filesystem: Any, root: str) -> bool:
     """Whether the folder is a corpus that this command wrote, finished or not: its part files say so."""
-    return all(
-        path.endswith(".parquet") or path.endswith(_MANIFEST)
-        for path in filesystem.find(root)
-    )
+    return all(path.endswith((".parquet", _MANIFEST)) for path in filesystem.find(root))
 
 
 def _path(root: str, table: str, part: int) -> str:
@@ -202,9 +199,7 @@ def _tables(batch: list[Written]) -> dict[str, list[tuple[Any, ...]]]:
         note, patient, stay = item.note, item.patient, item.stay
         note_id = item.note_id
         name = f"{patient.name.first} {patient.name.last}"
-        tables["notes"].append(
-            (note_id, patient.patient_id, stay.encounter_id, note.kind, note.when, name, note.text)
-        )
+        tables["notes"].append((note_id, patient.patient_id, stay.encounter_id, note.kind, note.when, name, note.text))
         tables["phi"] += gold.phi_rows(note_id, note)
         tables["sections"] += gold.section_rows(note_id, note)
         tables["entities"] += gold.entity_rows(note_id, note)

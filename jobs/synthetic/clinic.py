@@ -133,7 +133,7 @@ class Clinic:
                 for key, row in data("drugs.toml").items()
             },
             labs={
-                key: Lab(key, tuple(row["names"]), *row["range"], row["decimals"])
+                key: Lab(key, tuple(row["names"]), row["range"][0], row["range"][1], row["decimals"])
                 for key, row in data("labs.toml").items()
             },
             operations={
@@ -189,5 +189,5 @@ def _acute(key: str, row: dict[str, Any], wording: Wording) -> Acute:
         operation=row.get("op", ""),
         follow=row["follow"],
         risk=row.get("risk", 0.0),
-        stay=tuple(row["los"]),
+        stay=(row["los"][0], row["los"][1]),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jobs.synthetic import phi
-from jobs.synthetic.notes import Note, plan_stay, write_note
+from jobs.synthetic.notes import Case, Note, plan_stay, write_note
 from jobs.synthetic.parts import Chart
 from jobs.synthetic.patients import Patient, make_patient
 from jobs.synthetic.scene import Book
@@ -47,13 +47,15 @@ def patient_notes(index: int, seed: int, wording: Wording, notes_per_patient: fl
     patient = make_patient(index, start, book.pools, book.forms, rng)
     story = Story(patient, start, book.clinic, book.pools, rng)
     left = None if notes_per_patient is None else max(1, round(notes_per_patient * (0.5 + rng.random())))
+    chart = None
     while (stay := story.next()) is not None:
         planned = plan_stay(stay, rng)
         if left is not None and len(planned) > left:
             planned = sorted(rng.sample(planned, left))
-        chart = Chart()
+        chart = Chart(chart)
+        case = Case(book, patient, story.background, stay, rng)
         for number, (when, kind) in enumerate(planned):
-            note = write_note(kind, when, chart, book, patient, story.background, stay, rng)
+            note = write_note(kind, when, chart, case)
             yield Written(f"{stay.encounter_id}-N{number + 1:02}", patient, stay, note, number == 0)
         if left is not None:
             left -= len(planned)

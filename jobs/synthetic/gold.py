@@ -87,12 +87,19 @@ def entity_rows(note_id: str, note: Note) -> list[tuple[Any, ...]]:
 
 
 def section_rows(note_id: str, note: Note) -> Iterator[tuple[Any, ...]]:
-    """Rows of `sections`: what stands before the first heading is the header, each other ends where the next begins."""
+    """Rows of `sections`, in order of position.
+
+    What stands before the first heading is the header (a note without any is one section `other`). A section ends
+    where the next of the same or a higher level begins; its body begins at the first character after the heading
+    that is neither white space nor a colon.
+    """
     text, spans = note.text, note.draft.sections
     first = spans[0].start if spans else len(text)
     if first:
-        spans = [SectionSpan("header", 1, 0, 0, 0), *spans]
-    for index, span in enumerate(spans):
-        end = spans[index + 1].start if index + 1 < len(spans) else len(text)
-        category = _CATEGORIES.get(span.category, span.category)
-        yield note_id, index, category, text[span.start : span.title_end], span.start, end, span.body_start
+        spans = [SectionSpan("header" if spans else "other", 1, 0, 0, 0), *spans]
+    for index, (category, level, start, title_end, body_start) in enumerate(spans):
+        end = next((later.start for later in spans[index + 1 :] if later.level <= level), len(text))
+        while body_start < end and text[body_start] in " \t\n:":
+            body_start += 1
+        category = _CATEGORIES.get(category, category)
+        yield note_id, index, category, text[start:title_end], start, end, body_start

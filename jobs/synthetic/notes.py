@@ -22,8 +22,19 @@ _MAIN, _MAIN_FORMAL, _OP = map(parse, ("{main}", "{main formal}", "{op}"))
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """Whose stay the notes are about, and what they are written with."""
+
+    book: Book
+    patient: Patient
+    background: Background
+    stay: Encounter
+    rng: random.Random
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
-    """A finished note. `draft` holds its spans, `text` its final text (the same length as the draft's)."""
+    """A finished note: its final text, and the draft whose spans fit that text."""
 
     kind: str
     when: dt.datetime
@@ -108,7 +119,9 @@ def discharge_summary(scene: Scene, chart: Chart) -> None:
 
 def admission_note(scene: Scene, chart: Chart) -> None:
     """The history and physical (or consult) of the first day."""
-    title = scene.rng.choice(("history and physical", "consultation", f"{scene.stay.acute.service} admission note", "consult note"))
+    title = scene.rng.choice(
+        ("history and physical", "consultation", f"{scene.stay.acute.service} admission note", "consult note")
+    )
     parts.header(scene, title, parts.identity_fields(scene, ["visit"], ["attending", "pcp"]))
     if scene.chance(0.7):
         scene.heading("chief_complaint")
@@ -195,10 +208,13 @@ def progress_note(scene: Scene, chart: Chart) -> None:
     parts.signature(scene)
 
 
-_PROGRESS_OPEN = parse("[{date today} {time} |{time} {date today} |]{service} [progress note|PN|daily note] - {pt header} [(MRN {mrn})|#{mrn}|]\nHD#{hd}\n")
+_PROGRESS_OPEN = parse(
+    "[{date today} {time} |{time} {date today} |]{service} [progress note|PN|daily note] - {pt header}"
+    " [(MRN {mrn})|#{mrn}|]\nHD#{hd}\n"
+)
 
 
-def radiology_report(scene: Scene, chart: Chart) -> None:
+def radiology_report(scene: Scene, _: Chart) -> None:
     """The report of one imaging study."""
     rng = scene.rng
     image = rng.choice(scene.stay.acute.images)
@@ -236,14 +252,14 @@ def radiology_report(scene: Scene, chart: Chart) -> None:
     scene.say("radiology_sign")
 
 
-def nursing_note(scene: Scene, chart: Chart) -> None:
+def nursing_note(scene: Scene, _: Chart) -> None:
     """A shift's note: short sentences, few headings."""
     rng = scene.rng
     if scene.chance(0.5):
         parts.header(scene, "nursing note", parts.identity_fields(scene, ["visit"], [])[:5])
     elif scene.chance(0.7):
         scene.write(_NURSING_OPEN)
-    lines = rng.sample(scene.book.phrases["nursing"], min(len(scene.book.phrases["nursing"]), phi.number(4, 9, rng)))
+    lines = scene.several("nursing", 4, 9)
     cuts = {0, len(lines) // 2, len(lines) - 1} if scene.chance(0.4) else set()
     names = iter(("nursing_assessment", "nursing_action", "nursing_response"))
     between = rng.choice((" ", " ", "\n"))
@@ -257,15 +273,20 @@ def nursing_note(scene: Scene, chart: Chart) -> None:
     scene.say("nursing_end")
 
 
-_NURSING_OPEN = parse("[{date today} {time} |{time} |{date today}, {wd}, 7a-7p. |NPN 1900-0700 {date today}\n|Nursing Progress Note {time}: ]")
+_NURSING_OPEN = parse(
+    "[{date today} {time} |{time} |{date today}, {weekday}, 7a-7p. |NPN 1900-0700 {date today}\n"
+    "|Nursing Progress Note {time}: ]"
+)
 
 
-def operative_note(scene: Scene, chart: Chart) -> None:
+def operative_note(scene: Scene, _: Chart) -> None:
     """The report of an operation."""
     rng = scene.rng
     operation = scene.book.clinic.operations[scene.stay.acute.operation]
     scene.focus = operation
-    parts.header(scene, "operative report", parts.identity_fields(scene, ["surgery"], ["surgeon", "assistant", "anesthetist"]))
+    parts.header(
+        scene, "operative report", parts.identity_fields(scene, ["surgery"], ["surgeon", "assistant", "anesthetist"])
+    )
     scene.heading("preoperative_diagnosis")
     scene.write(_MAIN_FORMAL)
     scene.heading("postoperative_diagnosis")
@@ -300,14 +321,16 @@ def operative_note(scene: Scene, chart: Chart) -> None:
     parts.signature(scene)
 
 
-def telephone_encounter(scene: Scene, chart: Chart) -> None:
+def telephone_encounter(scene: Scene, _: Chart) -> None:
     """A call after the stay."""
     if scene.chance(0.6):
         parts.header(scene, "telephone encounter", parts.identity_fields(scene, ["visit"], [])[:4])
     else:
         scene.write(_CALL_OPEN)
     count = phi.number(1, 3, scene.rng)
-    for index, phrase in enumerate(scene.rng.sample(scene.book.phrases["telephone"], min(count, len(scene.book.phrases["telephone"])))):
+    for index, phrase in enumerate(
+        scene.rng.sample(scene.book.phrases["telephone"], min(count, len(scene.book.phrases["telephone"])))
+    ):
         scene.draft.put("\n" if index else "")
         scene.write(phrase)
     scene.draft.put("\n")
@@ -317,7 +340,7 @@ def telephone_encounter(scene: Scene, chart: Chart) -> None:
 _CALL_OPEN = parse("[{date today} {time}|TC {date today}|Phone note {date today}] - {pt header}\n")
 
 
-def letter(scene: Scene, chart: Chart) -> None:
+def letter(scene: Scene, _: Chart) -> None:
     """A letter to the doctor who cares for the patient at home."""
     scene.say("letterhead")
     scene.write(_LETTER_OPEN)
@@ -328,7 +351,11 @@ def letter(scene: Scene, chart: Chart) -> None:
     scene.draft.put("\n")
 
 
-_LETTER_OPEN = parse("\n{date today}\n\n[{signed pcp}\n{anystreet}\n{city}, {st} {anyzip}\n\n|]RE: {pt header}[\nDOB: {date dob}|  MRN {mrn}|\nMR#: {mrn}\nDOB: {date dob}|]\n\nDear [Dr. {dr.last pcp}|Dr. {dr.name pcp}|Doctor|Colleague]:\n\n")
+_LETTER_OPEN = parse(
+    "\n{date today}\n\n[{signed pcp}\n{anystreet}\n{city}, {st} {anyzip}\n\n|]"
+    "RE: {pt header}[\nDOB: {date dob}|  MRN {mrn}|\nMR#: {mrn}\nDOB: {date dob}|]\n\n"
+    "Dear [Dr. {dr.last pcp}|Dr. {dr.name pcp}|Doctor|Colleague]:\n\n"
+)
 
 KINDS: Final[dict[str, Writer]] = {
     "discharge summary": discharge_summary,
@@ -373,14 +400,13 @@ def plan_stay(stay: Encounter, rng: random.Random) -> list[tuple[dt.datetime, st
     ]
 
 
-def write_note(
-    kind: str, when: dt.datetime, chart: Chart, book: Book, patient: Patient, background: Background, stay: Encounter, rng: random.Random
-) -> Note:
+def write_note(kind: str, when: dt.datetime, chart: Chart, case: Case) -> Note:
     """Writes one note and finishes its text."""
-    style = make_style(book, rng)
+    rng = case.rng
+    style = make_style(case.book, rng)
     if kind in ("nursing note", "telephone encounter"):
         style.inline_lists = True
-    scene = Scene(book, rng, patient, background, stay, when.date(), style)
+    scene = Scene(case.book, rng, case.patient, case.background, case.stay, when.date(), style)
     KINDS[kind](scene, chart)
     text = scene.draft.text()
     if rng.random() < 0.25:

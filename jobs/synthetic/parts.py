@@ -13,23 +13,32 @@ from jobs.synthetic import phi
 from jobs.synthetic.draft import Fragment
 from jobs.synthetic.grammar import parse
 from jobs.synthetic.scene import Scene
-from jobs.synthetic.slots import chronic_mention, lab_value
+from jobs.synthetic.slots.story import chronic_mention, lab_value
 from jobs.synthetic.story import Dose
 
 _ANEW: Final = 0.15
 """How often an author writes a history anew instead of copying it."""
 
+_LASTING: Final = ("psh", "social", "family", "allergies")
+"""The histories that are copied even from an earlier stay."""
 
-_MONTH, _DOCTOR, _HOSPITAL, _TODAY, _MAIN, _OPERATED = map(
-    parse, ("{date.month}", "{dr any}", "{hosp}", "{date today}", "{main}", "[ on {date surgery}| {date surgery}| ({date surgery}, {dr surgeon})|]")
+_TODAY, _MAIN = parse("{date today}"), parse("{main}")
+_OPERATED = parse("[ on {date surgery}| {date surgery}| ({date surgery}, {dr surgeon})|]")
+_SINCE = parse(
+    "[, dx {date.month}|, since {date.month}|, followed by {dr any}| ({hosp})| (diagnosed {date.month})|, dx {year}]"
 )
 
 
 class Chart:
-    """What has been written about a stay so far and may be copied forward."""
+    """What has been written about a stay so far and may be copied forward.
 
-    def __init__(self) -> None:
-        self._pieces: dict[str, Fragment] = {}
+    Args:
+        earlier: the chart of the stay before, from which the histories that do not change are copied.
+    """
+
+    def __init__(self, earlier: Chart | None = None) -> None:
+        pieces = earlier._pieces if earlier is not None else {}
+        self._pieces: dict[str, Fragment] = {name: pieces[name] for name in _LASTING if name in pieces}
 
     def paste(self, name: str, scene: Scene, make: Callable[[Scene], None]) -> None:
         """Writes the piece of this name: the copy, or a new one that becomes the copy."""
@@ -63,7 +72,10 @@ def header(scene: Scene, title: str, fields: list[str]) -> None:
     draft.put("\n")
 
 
-_FURTHER_FIELDS: Final = ("account", "ssn", "address", "phone", "email", "insurance", "contact", "case", "location", "employer", "pcp", "service", "age")
+_FURTHER_FIELDS: Final = (
+    "account", "ssn", "address", "phone", "email", "insurance", "contact", "case", "location", "employer", "pcp",
+    "service", "age",
+)  # fmt: skip
 
 
 def identity_fields(scene: Scene, dates: list[str], people: list[str]) -> list[str]:
@@ -100,34 +112,25 @@ def history(scene: Scene) -> None:
 
 def past_history(scene: Scene) -> None:
     """The chronic diseases, as a list or in a row."""
-    def mention(index: int) -> Fragment:
-        def act() -> None:
-            chronic_mention(scene, index)
-            detail = scene.random()
-            if detail < 0.06:
-                scene.draft.put(", dx ")
-                scene.write(_MONTH)
-            elif detail < 0.1:
-                scene.draft.put(", followed by ")
-                scene.write(_DOCTOR)
-            elif detail < 0.13:
-                scene.draft.put(" (")
-                scene.write(_HOSPITAL)
-                scene.draft.put(")")
-        return scene.capture(act)
 
-    mentions = [mention(index) for index in range(len(scene.background.chronic))]
-    _list(scene, mentions, ", ")
+    def mention(index: int) -> None:
+        chronic_mention(scene, index)
+        if scene.chance(0.15):
+            scene.write(_SINCE)
+
+    fragments = [
+        scene.capture(lambda index=index: mention(index))  # type: ignore[misc]
+        for index in range(len(scene.background.chronic))
+    ]
+    _list(scene, fragments, ", ")
 
 
 def past_operations(scene: Scene) -> None:
     """Earlier operations."""
-    count = int(scene.rng.random() ** 1.5 * 4)
-    if not count:
+    if scene.chance(0.4):
         scene.say("psh_none")
-        return
-    phrases = scene.rng.sample(scene.book.phrases["psh_line"], min(count, len(scene.book.phrases["psh_line"])))
-    _list(scene, [scene.capture(lambda phrase=phrase: scene.write(phrase)) for phrase in phrases], "; ")  # type: ignore[misc]
+    else:
+        _list(scene, scene.drafts(scene.several("psh_line", 1, 3)), "; ")
 
 
 def _list(scene: Scene, fragments: list[Fragment], comma: str) -> None:
@@ -190,7 +193,8 @@ _SYSTEMS: Final = (
     ("gen", ("General", "Gen", "GENERAL", "GEN", "Const")), ("heent", ("HEENT", "HEENT", "Head/Eyes")),
     ("neck", ("Neck", "NECK")), ("lungs", ("Lungs", "Resp", "LUNGS", "Pulm", "Chest", "PULM")),
     ("cv", ("CV", "Heart", "Cardiac", "CARDIOVASCULAR", "Cor")), ("abd", ("Abd", "Abdomen", "GI", "ABD")),
-    ("ext", ("Ext", "Extremities", "EXT", "MSK")), ("skin", ("Skin", "SKIN")), ("neuro", ("Neuro", "NEURO", "Neurologic")),
+    ("ext", ("Ext", "Extremities", "EXT", "MSK")), ("skin", ("Skin", "SKIN")),
+    ("neuro", ("Neuro", "NEURO", "Neurologic")),
 )  # fmt: skip
 
 
@@ -208,7 +212,7 @@ def exam(scene: Scene) -> None:
         else:
             scene.draft.end_line()
         first = False
-        scene.draft.put(scene.rng.choice(labels) + colon)
+        scene.draft.put_heading("physical_exam", scene.rng.choice(labels), "", colon, level=2)
         if system in abnormal:
             scene.write(scene.rng.choice(abnormal[system]))
         else:
@@ -217,7 +221,8 @@ def exam(scene: Scene) -> None:
 
 
 _PANELS: Final = (
-    ("wbc", "hgb", "plt"), ("na", "k", "cl", "hco3", "bun", "cr", "glu"), ("ca", "mg", "phos"), ("inr",), ("alt", "ast", "tbili", "alb"),
+    ("wbc", "hgb", "plt"), ("na", "k", "cl", "hco3", "bun", "cr", "glu"), ("ca", "mg", "phos"), ("inr",),
+    ("alt", "ast", "tbili", "alb"),
 )  # fmt: skip
 
 
@@ -260,7 +265,6 @@ def problems(scene: Scene) -> None:
     """Assessment and plan by problem."""
     rng, draft = scene.rng, scene.draft
     scene.say("assess_open")
-    plans = rng.sample(scene.book.phrases["plan_item"], phi.number(2, 5, rng) if len(scene.book.phrases["plan_item"]) > 5 else 2)
     dash = rng.choice(("- ", "-", "  - ", "-> ", "* "))
     mark = rng.choice(("# ", "#", "1. ", "1) ", ""))
 
@@ -270,7 +274,7 @@ def problems(scene: Scene) -> None:
         draft.put(rng.choice((":", ":", " -", ".")))
 
     problem(1, lambda: scene.write(_MAIN))
-    for phrase in plans:
+    for phrase in scene.several("plan_item", 2, 5):
         draft.put("\n" + dash)
         scene.write(phrase)
     for number in range(min(len(scene.background.chronic), phi.number(1, 4, rng))):
@@ -282,9 +286,7 @@ def problems(scene: Scene) -> None:
 
 def plan(scene: Scene) -> None:
     """A plain plan."""
-    count = min(len(scene.book.phrases["plan_item"]), phi.number(3, 7, scene.rng))
-    phrases = scene.rng.sample(scene.book.phrases["plan_item"], count)
-    _list(scene, [scene.capture(lambda phrase=phrase: scene.write(phrase)) for phrase in phrases], ". ")  # type: ignore[misc]
+    _list(scene, scene.drafts(scene.several("plan_item", 3, 7)), ". ")
 
 
 def course(scene: Scene) -> None:
@@ -343,6 +345,4 @@ def operations(scene: Scene) -> None:
 
 def follow_up(scene: Scene) -> None:
     """Appointments."""
-    count = min(len(scene.book.phrases["follow_up"]), phi.number(1, 3, scene.rng))
-    phrases = scene.rng.sample(scene.book.phrases["follow_up"], count)
-    _list(scene, [scene.capture(lambda phrase=phrase: scene.write(phrase)) for phrase in phrases], " ")  # type: ignore[misc]
+    _list(scene, scene.drafts(scene.several("follow_up", 1, 3)), " ")

@@ -87,15 +87,55 @@ PHONES: Final = (
     "{a}/{b}-{c}", "({a}) {b}-{c} x{x}", "{a}-{b}-{c} ext. {x}", "{a}{b}{c}", "+1 {a} {b} {c}", "x{x}", "({a}) {b} {c}",
 )  # fmt: skip
 PAGERS: Final = ("{x}", "{p}", "{a}-{b}-{c}", "#{x}", "{b}-{c}", "p{p}", "x{x}")
-MRNS: Final = ("#######", "########", "###-##-##", "#####-##", "######", "A######", "####-##-#", "#########", "AA#######", "A##-####-#", "### ## ##")
+MRNS: Final = (
+    "#######",
+    "########",
+    "###-##-##",
+    "#####-##",
+    "######",
+    "A######",
+    "####-##-#",
+    "#########",
+    "AA#######",
+    "A##-####-#",
+    "### ## ##",
+)
 ACCOUNTS: Final = ("##########", "#########", "A#########", "####-######", "########-##", "###########", "AA########")
-PLANS: Final = ("AAA#########", "#########A", "#AA#-AA#-AA##", "A########", "###########", "####-####-##", "AA#######", "#AA#AA#AA##")
-ACCESSIONS: Final = ("########", "A##-#####", "#######", "AA##-####", "A########", "##-###-#####", "AA-##-#####", "###-AA-######")
+PLANS: Final = (
+    "AAA#########",
+    "#########A",
+    "#AA#-AA#-AA##",
+    "A########",
+    "###########",
+    "####-####-##",
+    "AA#######",
+    "#AA#AA#AA##",
+)
+ACCESSIONS: Final = (
+    "########",
+    "A##-#####",
+    "#######",
+    "AA##-####",
+    "A########",
+    "##-###-#####",
+    "AA-##-#####",
+    "###-AA-######",
+)
 SERIALS: Final = ("AAA######", "AAA######A", "########", "AA#####", "#######A", "A#####-##", "SN######", "##A###A#")
 LICENSES: Final = ("A######", "AA#######", "########", "AA######", "A##-###-###", "##-######", "######")
 PLATES: Final = ("AAA-####", "#AAA###", "AAA ####", "AA####", "###-AAA", "### AAA", "AAA####")
 SSNS: Final = ("{a}-{b}-{c}", "{a} {b} {c}", "{a}-{b}-{c}", "{a}{b}{c}")
-MAIL_HOSTS: Final = ("gmail.com", "yahoo.com", "hotmail.com", "aol.com", "comcast.net", "outlook.com", "verizon.net", "icloud.com")
+BIOMETRICS: Final = ("FP-######", "A##-####-##", "BIO######", "VP######")
+MAIL_HOSTS: Final = (
+    "gmail.com",
+    "yahoo.com",
+    "hotmail.com",
+    "aol.com",
+    "comcast.net",
+    "outlook.com",
+    "verizon.net",
+    "icloud.com",
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +155,8 @@ class Forms:
     licenses: list[str]
     plates: list[str]
     ssns: list[str]
+    biometrics: list[str]
+    faxes: list[str]
 
     @classmethod
     @functools.cache
@@ -134,6 +176,9 @@ class Forms:
             licenses=share(LICENSES, wording),
             plates=share(PLATES, wording),
             ssns=share(SSNS, wording),
+            biometrics=share(BIOMETRICS, wording),
+            # A fax has no extension.
+            faxes=[form for form in share(PHONES, wording) if "{x}" not in form],
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from jobs.synthetic import phi
+from jobs.synthetic import phi, slots  # noqa: F401  (importing slots fills grammar.SLOTS)
 from jobs.synthetic.clinic import Chronic, Clinic, Image, Operation
 from jobs.synthetic.draft import Draft, Fragment
 from jobs.synthetic.grammar import Phrase, parse, pick, write
@@ -36,8 +36,6 @@ class Book:
     @functools.cache
     def load(cls, wording: Wording) -> Book:
         """Compiles the phrases; once per process and wording."""
-        import jobs.synthetic.slots  # noqa: F401  (fills grammar.SLOTS, and itself needs Scene)
-
         texts = data("phrases.toml")
         headings = data("headings.toml")
         return cls(
@@ -52,7 +50,15 @@ class Book:
         )
 
 
-HEADING_STYLES: Final = ("caps_line", "caps_inline", "title_line", "title_inline", "underlined", "bare_caps", "numbered")
+HEADING_STYLES: Final = (
+    "caps_line",
+    "caps_inline",
+    "title_line",
+    "title_inline",
+    "underlined",
+    "bare_caps",
+    "numbered",
+)
 
 
 @dataclass(slots=True)
@@ -109,6 +115,15 @@ class Scene:
     def write(self, phrase: Phrase) -> None:
         """Writes a phrase."""
         write(phrase, self)
+
+    def several(self, key: str, low: int, high: int) -> list[Phrase]:
+        """From `low` to `high` different phrases of this key, as far as there are so many."""
+        phrases = self.book.phrases[key]
+        return self.rng.sample(phrases, min(len(phrases), phi.number(low, high, self.rng)))
+
+    def drafts(self, phrases: list[Phrase]) -> list[Fragment]:
+        """Phrases written apart."""
+        return [self.capture(lambda phrase=phrase: write(phrase, self)) for phrase in phrases]  # type: ignore[misc]
 
     def apart(self, key: str) -> Fragment:
         """A phrase written apart, to be pasted here and in later notes."""

@@ -18,7 +18,7 @@ from jobs.synthetic.clinic import Acute, Chronic, Clinic
 from jobs.synthetic.names import Pools
 from jobs.synthetic.patients import Patient, Person, make_person
 
-_BASE_LOGIT: Final = -3.55
+_BASE_LOGIT: Final = -4.3
 """Sets the share of readmitted stays to about one in six (17% of US Medicare-like admissions)."""
 
 _MAX_ENCOUNTERS: Final = 6
@@ -202,7 +202,9 @@ class Story:
             + _DISPOSITION_RISK[disposition]
             + 0.4 * background.noncompliant
         )
-        staff = Staff(*(make_person(self._pools, rng) for _ in range(4)), make_person(self._pools, rng, rng.random() < 0.85), make_person(self._pools, rng))  # fmt: skip
+        people = [make_person(self._pools, rng) for _ in range(5)]
+        nurse = make_person(self._pools, rng, female=rng.random() < 0.85)
+        staff = Staff(people[0], people[1], people[2], people[3], nurse, people[4])
         return Encounter(
             encounter_id=f"{self.patient.patient_id}-E{self._count + 1}",
             admit=admit,
@@ -212,9 +214,7 @@ class Story:
             prior_admissions=prior,
             discharge_drugs=drugs,
             disposition=disposition,
-            labs={
-                key: rng.uniform(*acute.labs.get(key, (lab.low, lab.high))) for key, lab in clinic.labs.items()
-            },
+            labs={key: rng.uniform(*acute.labs.get(key, (lab.low, lab.high))) for key, lab in clinic.labs.items()},
             pulse=phi.number(62, 104, rng),
             systolic=phi.number(98, 164, rng),
             weight=phi.number(52, 118, rng),
