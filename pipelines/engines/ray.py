@@ -11,7 +11,10 @@ import logging
 import math
 import os
 import pickle
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -124,6 +127,20 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([("label", pa.string()), ("notes", pa.large_binary())]))
 
 
+@contextmanager
+def _no_chatter() -> Iterator[None]:
+    """Ray's core tells the terminal that it has been told its log level; what goes wrong, it raises."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
 @dataclass
 class RayEngine:
     """Ray on this machine, or the cluster at an address.
@@ -157,6 +174,8 @@ class RayEngine:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Its core logs as an error, on the terminal, that an actor was given arguments.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # A pool of more actors than there are blocks just now is no fault: the reader has not got that far.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.data\.")
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         address = self.address or os.environ.get("RAY_ADDRESS")
         if address:
@@ -164,7 +183,8 @@ class RayEngine:
         else:
             options |= {"num_cpus": self.num_cpus, "num_gpus": self.logical_gpus, "include_dashboard": False}
         try:
-            ray.init(**options)
+            with _no_chatter():
+                ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RequestError(f"cannot start or reach Ray at {address or 'this machine'}: {error}") from error
 
