@@ -15,6 +15,7 @@ import contextlib
 import datetime as dt
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ from jobs.synthetic.wording import WORDINGS, Wording
 
 _GROUP_ROWS: Final = 1000
 _MANIFEST: Final = "_generate.json"
-_OURS: Final = frozenset({"notes", "gold", _MANIFEST})
+_OURS: Final = re.compile(rf"{re.escape(_MANIFEST)}|(notes|gold/({'|'.join(gold.SCHEMAS)}))/part-\d{{5,}}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ def generate(
     number alone, so the rows of a smaller run are the first rows of a larger one.
 
     Args:
-        output: a URI that fsspec knows; a folder that is empty, missing, or holds an earlier corpus (replaced).
+        output: a URI that fsspec knows: a folder that is empty, missing, or holds a finished corpus, which is replaced.
         notes: how many notes.
         seed: any whole number.
-        notes_per_patient: notes a patient on average; None lets the stories run their course (about seven).
+        notes_per_patient: notes a patient on average; None lets the stories run their course (about nine).
         rows_per_file: notes a part file.
         progress: called with the number of notes written so far, after each row group.
         wording: `train` and `heldout` use disjoint phrasings, PHI forms and names; `all` uses both.
@@ -127,7 +128,7 @@ def _check(notes: int, notes_per_patient: float | None, rows_per_file: int, word
 
 
 def _prepare(output: str) -> tuple[Any, str]:
-    """Opens the output, refuses it if it holds anything else, and clears an earlier corpus."""
+    """Opens the output, refuses it if it holds anything but a finished corpus, and clears that."""
     try:
         filesystem, root = fsspec.core.url_to_fs(output)
     except (ValueError, ImportError) as error:
@@ -137,25 +138,28 @@ def _prepare(output: str) -> tuple[Any, str]:
         if filesystem.isfile(root):
             raise ValueError(f"cannot write to {output}: it is a file, not a folder")
         if filesystem.isdir(root):
-            names = {path.rstrip("/").rsplit("/", 1)[-1] for path in filesystem.ls(root, detail=False)}
-            foreign = sorted(names - _OURS)
-            if foreign or (names and not _is_corpus(filesystem, root)):
-                what = foreign[0] if foreign else "a folder named like ours"
-                raise ValueError(f"{output} holds other files ({what}); choose an empty folder")
-            for name in sorted(names):
-                filesystem.rm(f"{root}/{name}", recursive=True)
+            _clear(filesystem, root, output)
         filesystem.makedirs(root, exist_ok=True)
+        # Some stores tell only a writer that it may not write.
         with filesystem.open(f"{root}/{_MANIFEST}", "w") as file:
-            file.write('{"complete": false}')
+            file.write("{}")
         filesystem.rm(f"{root}/{_MANIFEST}")
     except OSError as error:
         raise ValueError(f"cannot write to {output}: {error.strerror or type(error).__name__}") from error
     return filesystem, root
 
 
-def _is_corpus(filesystem: Any, root: str) -> bool:
-    """Whether the folder is a corpus that this command wrote, finished or not: its part files say so."""
-    return all(path.endswith((".parquet", _MANIFEST)) for path in filesystem.find(root))
+def _clear(filesystem: Any, root: str, output: str) -> None:
+    """Removes an earlier corpus: only what this command is sure to have written."""
+    names = sorted(path.removeprefix(root).lstrip("/") for path in filesystem.find(root))
+    foreign = [name for name in names if not _OURS.fullmatch(name)]
+    if foreign:
+        raise ValueError(f"{output} holds other files ({foreign[0]}); choose an empty folder")
+    if names and _MANIFEST not in names:
+        raise ValueError(f"{output} holds notes but no {_MANIFEST}, so they may not be ours; choose an empty folder")
+    # The manifest sorts first: what a crash leaves behind does not pass for a corpus.
+    for name in names:
+        filesystem.rm(f"{root}/{name}")
 
 
 def _path(root: str, table: str, part: int) -> str:

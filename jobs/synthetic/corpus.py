@@ -38,7 +38,7 @@ def patient_notes(index: int, seed: int, wording: Wording, notes_per_patient: fl
         index: the patient's number, from 0.
         seed: the corpus's seed.
         wording: which phrasings, forms and names may be used.
-        notes_per_patient: notes a patient on average; None lets the story run its course (about seven).
+        notes_per_patient: notes a patient on average; None lets the story run its course (about nine).
     """
     # A text seed goes through SHA-512, so neighbouring patients share nothing.
     rng = random.Random(f"notemill/{seed}/{index}")

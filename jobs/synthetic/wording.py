@@ -6,6 +6,7 @@ every list of phrasings, forms and names is cut in two: `train` and `heldout`. `
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Final, Literal, TypeVar, get_args
@@ -14,7 +15,8 @@ Wording = Literal["all", "train", "heldout"]
 
 WORDINGS: Final[tuple[str, ...]] = get_args(Wording)
 
-_EVERY = 4
+_EVERY: Final = 4
+_PART: Final = re.compile(r"[^\W\d_]{3,}|^[^\W\d_]{2}$")
 
 T = TypeVar("T")
 
@@ -32,7 +34,15 @@ def share(items: Sequence[T], wording: Wording) -> list[T]:
 
 
 def halve(names: Sequence[str], wording: Wording) -> list[str]:
-    """The names that this wording may use: a half by hash, so that a name is on one side in every list."""
+    """The names that this wording may use: a half by hash, so that a name is on one side in every list.
+
+    The parts of a double name are names themselves: one whose parts fall on both sides belongs to neither.
+    """
     if wording == "all":
         return list(names)
-    return [name for name in names if (zlib.crc32(name.casefold().encode()) & 1) == (wording == "heldout")]
+    side = int(wording == "heldout")
+    return [name for name in names if all(_side(part) == side for part in _PART.findall(name.casefold()))]
+
+
+def _side(name: str) -> int:
+    return zlib.crc32(name.encode()) & 1
