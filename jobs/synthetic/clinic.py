@@ -17,7 +17,7 @@ from jobs.synthetic.wording import Wording, share
 
 @dataclass(frozen=True)
 class Chronic:
-    """A long-standing disease. `past`: it is over, and the code says so."""
+    """A long-standing disease. `past`: it is over, and the code says so. Of one `group` a patient has one disease."""
 
     key: str
     code: str
@@ -29,6 +29,7 @@ class Chronic:
     risk: float
     past: bool
     family: bool
+    group: str
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _chronic(key: str, row: dict[str, Any]) -> Chronic:
         risk=row.get("risk", 0.0),
         past=row.get("past", False),
         family=row.get("family", False),
+        group=row.get("group", key),
     )
 
 

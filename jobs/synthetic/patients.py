@@ -16,6 +16,9 @@ RELATIONS: Final = (
     ("mother", True), ("niece", True), ("nephew", False), ("friend", True), ("granddaughter", True),
     ("neighbor", False),    ("partner", False), ("daughter-in-law", True), ("grandson", False), ("aunt", True),
 )  # fmt: skip
+_ELDERS: Final = ("mother", "aunt")
+_ORPHANED: Final = 66
+"""From this age on nobody of an older generation is named."""
 _SPOUSES: Final = ("wife", "husband")
 
 
@@ -127,6 +130,8 @@ def make_patient(number: int, start: dt.date, pools: Pools, forms: phi.Forms, rn
     area = phi.number(201, 989, rng)
     relatives: list[Relative] = []
     for relation, is_female in rng.sample(RELATIONS, 3):
+        if age > _ORPHANED and relation in _ELDERS:
+            continue
         if relation in _SPOUSES:
             relation, is_female = ("husband", False) if female else ("wife", True)
             if any(relative.relation == relation for relative in relatives):

@@ -98,13 +98,15 @@ def make_background(patient: Patient, on: dt.date, clinic: Clinic, rng: random.R
     fit = [c for c in clinic.chronic.values() if c.sex in ("", sex) and c.older <= age]
     count = min(len(fit), max(1, int(rng.gauss(2.2 + age / 28, 1.6))))
     # Weighted draw without replacement: the largest of u**(1/w) (Efraimidis and Spirakis 2006).
-    chronic = sorted(fit, key=lambda c: -(rng.random() ** (1 / c.weight)))[:count]
+    one_a_group: dict[str, Chronic] = {}
+    for disease in sorted(fit, key=lambda c: -(rng.random() ** (1 / c.weight))):
+        one_a_group.setdefault(disease.group, disease)
+    chronic = list(one_a_group.values())[:count]
     keys = dict.fromkeys(rng.choice(group) for c in chronic for group in c.drugs)
     home = [make_dose(key, clinic, rng) for key in keys if key]
     if rng.random() < 0.3:
         home.append(make_dose(rng.choice(("docusate", "acetaminophen", "vitamin_d", "senna")), clinic, rng))
-    seen: set[str] = set()
-    home = [dose for dose in home if not (dose.key in seen or seen.add(dose.key))]  # type: ignore[func-returns-value]
+    home = list({dose.key: dose for dose in home}.values())
     allergies = []
     if rng.random() < 0.5:
         allergies = rng.sample(ALLERGIES, 1 if rng.random() < 0.7 else 2)
@@ -176,10 +178,11 @@ class Story:
     def _stay(self, admit: dt.date) -> Encounter:
         rng, clinic, background = self._rng, self._clinic, self.background
         acute = self._acute()
-        has = {c.key for c in background.chronic}
+        has = {c.group for c in background.chronic}
         for key in acute.implies:
-            if key not in has:
-                background.chronic.append(clinic.chronic[key])
+            disease = clinic.chronic[key]
+            if disease.group not in has and disease.sex in ("", "F" if self.patient.name.female else "M"):
+                background.chronic.append(disease)
         low, high = acute.stay
         days = low + int(rng.random() ** 1.7 * (high - low + 1))
         if rng.random() < 0.06:

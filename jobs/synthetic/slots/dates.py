@@ -65,6 +65,12 @@ def _month(scene: Scene) -> str:
     return phi.early(scene.book.forms.months, scene.rng)(day)
 
 
+def _recent_month(scene: Scene) -> str:
+    """A month in which an earlier admission of the past half year may lie."""
+    day = scene.stay.admit - dt.timedelta(days=phi.number(31, 180, scene.rng))
+    return phi.early(scene.book.forms.months, scene.rng)(day)
+
+
 def _age(scene: Scene) -> None:
     age = scene.patient.age(scene.stay.admit)
     if age > 89:
@@ -74,6 +80,7 @@ def _age(scene: Scene) -> None:
 
 
 identifier("date.month", "DATE", _month)
+identifier("date.recent", "DATE", _recent_month)
 act("age", _age)
 # An age over 89 is PHI whoever's it is (45 CFR 164.514(b)(2)(i)(C)).
 identifier("oldage", "AGE", lambda scene: str(phi.number(90, 103, scene.rng)))

@@ -105,6 +105,7 @@ identifier("user", "USERNAME", lambda scene: _handle(scene, scene.stay.staff.att
 identifier("staffmail", "EMAIL", _staff_mail)
 identifier("phone", "PHONE", _phone("phones"))
 identifier("pager", "PHONE", _phone("pagers"))
+identifier("extension", "PHONE", lambda scene: f"x{phi.number(1000, 9999, scene.rng)}")
 identifier("fax", "FAX", _phone("faxes"))
 identifier("city", "CITY", lambda scene: scene.rng.choice(scene.book.pools.cities))
 identifier("state", "STATE", lambda scene: scene.rng.choice(scene.book.pools.states)[0])
