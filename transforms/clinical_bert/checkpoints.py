@@ -94,16 +94,22 @@ def resolve(spec: str, head: str) -> Checkpoint:
         raise CheckpointError(f"unknown head {head!r}: the heads are {', '.join(HEADS)}")
     if spec == SHIPPED:
         return shipped(head)
-    folder = Path(spec).expanduser()
-    revision = ""
-    if not folder.is_dir():
-        if folder.exists():
-            raise CheckpointError(f"{spec!r} is a file: --model {head}= takes the checkpoint's folder or a Hub id")
-        match = _HUB_ID.fullmatch(spec)
-        if match is None:
-            raise CheckpointError(f"no such checkpoint folder: {spec!r}")
-        folder, revision = _from_hub(match["repo"], match["revision"])
+    folder, revision = _find(spec)
     return Checkpoint(spec, revision, _inspect(folder, head, spec), str(folder.resolve()))
+
+
+def resolve_encoder(spec: str) -> Path:
+    """The folder of an encoder to train from: its weights and its tokenizer are there; heads need not be.
+
+    Args:
+        spec: a folder, a Hub id (with `@revision` if wanted), or `shipped`.
+
+    Raises:
+        CheckpointError: it cannot be found or read.
+    """
+    folder = _SHIPPED_FOLDER if spec == SHIPPED else _find(spec)[0]
+    _encoder_files(folder, spec)
+    return folder
 
 
 def positions(config: dict[str, Any]) -> int:
@@ -192,6 +198,18 @@ def own_head(folder: Path, head: str) -> Path | None:
     return description if description.is_file() else None
 
 
+def _find(spec: str) -> tuple[Path, str]:
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return folder, ""
+    if folder.exists():
+        raise CheckpointError(f"{spec!r} is a file: name the checkpoint's folder or a Hub id")
+    match = _HUB_ID.fullmatch(spec)
+    if match is None:
+        raise CheckpointError(f"no such checkpoint folder: {spec!r}")
+    return _from_hub(match["repo"], match["revision"])
+
+
 def _from_hub(repo: str, revision: str | None) -> tuple[Path, str]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -220,8 +238,8 @@ def _from_hub(repo: str, revision: str | None) -> tuple[Path, str]:
         ) from error
 
 
-def _inspect(folder: Path, head: str, source: str) -> str:
-    """Checks that the folder serves the head and returns the digest of what decides its results."""
+def _encoder_files(folder: Path, source: str) -> tuple[list[Path], dict[str, Any], dict[str, tuple[int, ...]]]:
+    """The files of the encoder and its tokenizer, its config, and the shapes of its tensors."""
     if not folder.is_dir():
         raise CheckpointError(f"no such checkpoint folder: {str(folder)!r}")
     config = read_json(folder / "config.json")
@@ -232,6 +250,12 @@ def _inspect(folder: Path, head: str, source: str) -> str:
         shapes |= tensor_shapes(path)
     if not any(name.endswith("embeddings.weight") for name in shapes):
         raise CheckpointError(f"checkpoint {source!r} holds no encoder weights")
+    return [*files, folder / "config.json", *_tokenizer_files(folder)], config, shapes
+
+
+def _inspect(folder: Path, head: str, source: str) -> str:
+    """Checks that the folder serves the head and returns the digest of what decides its results."""
+    files, config, shapes = _encoder_files(folder, source)
     spec = HEADS[head]
     description = own_head(folder, head)
     if description is not None:
@@ -240,7 +264,6 @@ def _inspect(folder: Path, head: str, source: str) -> str:
         files += [description, weights]
     else:
         _check_hugging_face(spec, config, shapes, source)
-    files += [folder / "config.json", *(p for p in _tokenizer_files(folder))]
     return _digest(files)
 
 

@@ -17,7 +17,7 @@ class CodingOptions:
     Attributes:
         threshold: least score of a code; None takes the one that was calibrated when the head was trained.
         top_k: most codes for one note.
-        spans: most evidence spans for one code.
+        spans: most evidence spans for one code; 0 for none.
         words: most words in a span.
         floor: a further span needs at least this share of the attention of the first one's peak.
     """
@@ -31,8 +31,8 @@ class CodingOptions:
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the ICD threshold {self.threshold} is not a probability")
-        if min(self.top_k, self.spans, self.words) < 1:
-            raise ValueError("top_k, spans and words of the ICD options are at least 1")
+        if min(self.top_k, self.words) < 1 or self.spans < 0:
+            raise ValueError("top_k and words of the ICD options are at least 1, spans at least 0")
 
 
 class CodeHit(NamedTuple):

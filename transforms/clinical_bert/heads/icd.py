@@ -120,8 +120,8 @@ class IcdHead:
         scores = torch.sigmoid(self._attention.logits(note.states)).cpu().numpy()
         scores = np.where(self._billable, scores, np.float32(-1))
         chosen = select(scores, self._threshold, self._options.top_k)
-        if not chosen:
-            return []
+        if not chosen or not self._options.spans:
+            return [CodeHit(self._labels[label], float(scores[label]), []) for label in chosen]
         bounds = word_bounds(note.tokens)
         starts = note.tokens.starts[bounds[:-1]].tolist()
         ends = note.tokens.ends[bounds[1:] - 1].tolist()

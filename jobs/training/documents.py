@@ -1,0 +1,248 @@
+"""Labelled documents for training, out of Parquet files and out of generated notes.
+
+Known shapes of a Parquet file, by its columns: `tokens`, `tags` (IOB) or `text`, `entities` (list of structs
+of start, end, label) for token heads; `text`, `codes` for coding; `text`, `label` for readmission. A column
+`split` with `train` and `dev` is followed; without it every tenth row is dev. A folder with `gold/` is read as
+`notemill generate` writes it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import fsspec
+import pyarrow.dataset
+import pyarrow.parquet as pq
+
+from pipelines.errors import RequestError
+from transforms.clinical_bert.heads.tokens import OUTSIDE, decode, split_label
+from transforms.icd.table import CodeTable
+
+GoldSpan = tuple[int, int, str]
+"""Start, end, label."""
+
+TOKEN_HEADS: Final = ("deid", "ner")
+
+# Where the heads' sets lie in a folder of public corpora.
+_LAYOUT: Final[dict[str, tuple[str, ...]]] = {"ner": ("ner/bc5cdr.parquet",), "icd": ("icd/codiesp.parquet",)}
+_DEV_EVERY: Final = 10
+_PACK_CHARACTERS: Final = 1000  # of neighbouring sentences in one document: about 250 tokens
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with the gold of one or more heads.
+
+    Attributes:
+        text: what the model will read.
+        source: name of the data set.
+        spans: for a token head its gold spans.
+        codes: gold ICD-10-CM codes; None where the text is not coded.
+        readmitted: the encounter's label; None where it has none.
+        group: what belongs together (an encounter), for figures; may be empty.
+    """
+
+    text: str
+    source: str
+    spans: Mapping[str, Sequence[GoldSpan]] = field(default_factory=dict)
+    codes: frozenset[str] | None = None
+    readmitted: bool | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Documents of one source, by split."""
+
+    name: str
+    train: list[Document]
+    dev: list[Document]
+
+
+def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[DataSet]:
+    """Reads what serves the heads.
+
+    Args:
+        uri: a Parquet file, a folder of `notemill generate`, or a folder of public corpora.
+        heads: names of heads.
+        only_dev: every document is dev.
+
+    Raises:
+        RequestError: nothing fits, or a row is wrong: the row is named.
+    """
+    fs, path = fsspec.core.url_to_fs(uri)
+    if fs.isdir(f"{path}/gold"):
+        sets = _generated(fs, path, heads)
+    elif fs.isfile(path):
+        sets = [_parquet(fs, path, _head_of_file(fs, path, heads))]
+    else:
+        found = [(head, f"{path}/{name}") for head in heads for name in _LAYOUT.get(head, ())]
+        sets = [_parquet(fs, file, head) for head, file in found if fs.isfile(file)]
+    if not sets:
+        raise RequestError(
+            f"no data for {', '.join(heads)} in {uri!r}: name a Parquet file or a folder of generated notes"
+        )
+    if only_dev:
+        return [DataSet(data.name, [], data.train + data.dev) for data in sets]
+    return sets
+
+
+def descriptions(codes: Iterable[str], table: CodeTable) -> list[Document]:
+    """The titles of codes as short documents, each with its one code."""
+    return [Document(table.description(code), "icd-10-cm titles", codes=frozenset([code])) for code in codes]
+
+
+def mask(text: str, phi: Sequence[GoldSpan], spans: Sequence[GoldSpan]) -> tuple[str, list[GoldSpan]]:
+    """The text as de-identification leaves it, with `[LABEL]` for each piece of PHI, and the moved spans.
+
+    Spans that touch PHI are left out.
+    """
+    pieces: list[str] = []
+    cuts: list[int] = [0]  # from here on in the raw text ...
+    shifts: list[int] = [0]  # ... this is added
+    at = 0
+    for start, end, label in sorted(phi):
+        if start < at:
+            continue  # inside the one before
+        tag = f"[{label}]"
+        pieces += [text[at:start], tag]
+        at = end
+        cuts.append(end)
+        shifts.append(shifts[-1] + len(tag) - (end - start))
+    pieces.append(text[at:])
+    moved = []
+    for start, end, label in spans:
+        if any(start < stop and begin < end for begin, stop, _ in phi):
+            continue
+        shift = shifts[bisect_right(cuts, start) - 1]
+        moved.append((start + shift, end + shift, label))
+    return "".join(pieces), moved
+
+
+def _parquet(fs: Any, path: str, head: str) -> DataSet:
+    name = path.rsplit("/", 1)[-1].removesuffix(".parquet")
+    with fs.open(path, "rb") as file:
+        rows = pq.read_table(file).to_pylist()
+    splits: dict[str, list[Document]] = {"train": [], "dev": []}
+    by_split: dict[str, list[tuple[int, dict[str, Any]]]] = {"train": [], "dev": []}
+    for number, row in enumerate(rows):
+        split = row.get("split") or ("dev" if number % _DEV_EVERY == _DEV_EVERY - 1 else "train")
+        if split in by_split:
+            by_split[split].append((number, row))
+    for split, of_split in by_split.items():
+        if head in TOKEN_HEADS and rows and "tokens" in rows[0]:
+            splits[split] = list(_packed(of_split, name, head))
+        else:
+            splits[split] = [_document(row, number, name, head) for number, row in of_split]
+    return DataSet(name, splits["train"], splits["dev"])
+
+
+def _head_of_file(fs: Any, path: str, heads: Sequence[str]) -> str:
+    with fs.open(path, "rb") as file:
+        try:
+            columns = set(pq.read_schema(file).names)
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{path!r} is not a Parquet file ({type(error).__name__})") from error
+    needs = {"icd": [{"codes"}], "readmission": [{"text", "label"}]}
+    tokens = [{"tokens", "tags"}, {"text", "entities"}]
+    fitting = [head for head in heads if any(need <= columns for need in needs.get(head, tokens))]
+    if len(fitting) != 1:
+        raise RequestError(
+            f"{path!r} has the columns {', '.join(sorted(columns))}, which fit {' and '.join(fitting) or 'none'} "
+            "of the heads asked for: token heads need tokens and tags, or text and entities; icd text and codes; "
+            "readmission text and label"
+        )
+    return fitting[0]
+
+
+def _document(row: dict[str, Any], number: int, name: str, head: str) -> Document:
+    text = row.get("text") or row.get("text_en")
+    if not text:
+        raise RequestError(f"{name}, row {number}: the document is empty")
+    if head == "icd":
+        return Document(text, name, codes=frozenset(row["codes"] or ()))
+    if head == "readmission":
+        return Document(text, name, readmitted=bool(row["label"]))
+    spans = [(entity["start"], entity["end"], entity["label"]) for entity in row["entities"] or ()]
+    for start, end, _ in spans:
+        if not 0 <= start < end <= len(text):
+            raise RequestError(f"{name}, row {number}: an entity at {start}:{end} lies outside its text")
+    return Document(text, name, spans={head: spans})
+
+
+def _packed(rows: Sequence[tuple[int, dict[str, Any]]], name: str, head: str) -> Iterator[Document]:
+    """Sentences that stand together become one document, so that each is read in its surroundings."""
+    lines: list[str] = []
+    spans: list[GoldSpan] = []
+    length = 0
+    for number, row in rows:
+        tokens, tags = row["tokens"], row["tags"]
+        if len(tokens) != len(tags):
+            raise RequestError(f"{name}, row {number}: {len(tokens)} tokens and {len(tags)} tags")
+        if lines and length + sum(map(len, tokens)) + len(tokens) > _PACK_CHARACTERS:
+            yield Document("\n".join(lines), name, spans={head: spans})
+            lines, spans, length = [], [], 0
+        starts = []
+        at = length
+        for token in tokens:
+            starts.append(at)
+            at += len(token) + 1
+        ends = [start + len(token) for start, token in zip(starts, tokens, strict=True)]
+        lines.append(" ".join(tokens))
+        spans = spans + [(s.start, s.end, s.label) for s in decode(tags, [1.0] * len(tags), starts, ends)]
+        length = at if tokens else length + 1
+    if lines:
+        yield Document("\n".join(lines), name, spans={head: spans})
+
+
+def labels_of(documents: Iterable[Document], head: str) -> set[str]:
+    """The labels of a token head's gold spans."""
+    return {split_label(label)[1] for doc in documents for _, _, label in doc.spans.get(head, ())} - {OUTSIDE}
+
+
+def _generated(fs: Any, path: str, heads: Sequence[str]) -> list[DataSet]:
+    def table(name: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = pyarrow.dataset.dataset(f"{path}/{name}", filesystem=fs).to_table().to_pylist()
+        return rows
+
+    phi: dict[str, list[GoldSpan]] = defaultdict(list)
+    for row in table("gold/phi"):
+        phi[row["note_id"]].append((row["start"], row["end"], row["label"]))
+    entities: dict[str, list[GoldSpan]] = defaultdict(list)
+    codes: dict[str, set[str]] = defaultdict(set)
+    readmitted: dict[str, bool] = {}
+    if "ner" in heads:
+        for row in table("gold/entities"):
+            entities[row["note_id"]].append((row["start"], row["end"], row["label"]))
+    if "icd" in heads:
+        for row in table("gold/codes"):
+            codes[row["note_id"]].add(row["code"])
+    if "readmission" in heads:
+        readmitted = {row["encounter_id"]: bool(row["readmitted_30d"]) for row in table("gold/readmission")}
+    name = "generated notes"
+    splits: dict[bool, list[Document]] = {True: [], False: []}
+    patients: dict[str, int] = {}
+    for row in table("notes"):
+        note, text = row["note_id"], row["text"]
+        # By patient: notes of one patient are copied forward from one another.
+        is_dev = patients.setdefault(row["patient_id"], len(patients)) % _DEV_EVERY == _DEV_EVERY - 1
+        if "deid" in heads:
+            splits[is_dev].append(Document(text, name, spans={"deid": phi[note]}))
+        if set(heads) - {"deid"}:
+            masked, moved = mask(text, phi[note], entities[note])
+            discharge = row["note_type"].lower().startswith("discharge")
+            splits[is_dev].append(
+                Document(
+                    masked,
+                    name,
+                    spans={"ner": moved} if "ner" in heads else {},
+                    codes=frozenset(codes[note]) if "icd" in heads else None,
+                    readmitted=readmitted.get(row["encounter_id"]) if discharge else None,
+                    group=row["encounter_id"] or "",
+                )
+            )
+    return [DataSet(name, splits[False], splits[True])]

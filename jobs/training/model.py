@@ -1,0 +1,230 @@
+"""One backbone with heads, as it is trained; and how it is written as a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional
+
+from jobs.training.documents import Document
+from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.heads.readmission import chunk_tokens
+from transforms.clinical_bert.heads.tokens import OUTSIDE, word_bounds
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens
+
+_INIT_LOGIT_BIAS: Final = -5.0  # a code is rare: about one in two hundred of those known is a note's
+
+
+class TokenTask(nn.Module):
+    """Token classification in the IOB2 scheme.
+
+    Args:
+        head: name of the head, whose gold spans a document may hold.
+        labels: label names without prefix.
+        width: of a token's state.
+    """
+
+    def __init__(self, head: str, labels: Sequence[str], width: int) -> None:
+        super().__init__()
+        self.head = head
+        self.labels = [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+        self._index = {label: i for i, label in enumerate(self.labels)}
+        self.linear = nn.Linear(width, len(self.labels))
+
+    def target(self, document: Document, tokens: Tokens) -> torch.Tensor | None:
+        """The class of each token: every piece of a word has the word's. None: the document has no gold for it."""
+        spans = document.spans.get(self.head)
+        if spans is None:
+            return None
+        bounds = word_bounds(tokens)
+        starts, ends = tokens.starts[bounds[:-1]], tokens.ends[bounds[1:] - 1]
+        classes = np.zeros(len(tokens), dtype=np.int64)
+        for start, end, label in spans:
+            if f"B-{label}" not in self._index:
+                continue
+            first = int(np.searchsorted(ends, start, side="right"))
+            last = int(np.searchsorted(starts, end, side="left"))
+            for word in range(first, last):
+                prefix = "B" if word == first else "I"
+                classes[bounds[word] : bounds[word + 1]] = self._index[f"{prefix}-{label}"]
+        return torch.from_numpy(classes)
+
+    def loss(self, states: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
+        logits = self.linear(torch.cat(list(states)))
+        return functional.cross_entropy(logits.float(), torch.cat(list(targets)))
+
+    def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        return {"labels": self.labels}, {"weight": self.linear.weight, "bias": self.linear.bias}
+
+
+class CodingTask(nn.Module):
+    """Label attention: the formula of `transforms.clinical_bert.heads.icd`.
+
+    Args:
+        codes: the labels.
+        embeddings: a sentence embedding of each code's title, shape (codes, width). Attention starts where a
+            token's state resembles the title, which is what few documents cannot teach for a thousand codes.
+        state_norm: usual length of a token's state.
+    """
+
+    def __init__(self, codes: Sequence[str], embeddings: torch.Tensor, state_norm: float) -> None:
+        super().__init__()
+        width = embeddings.shape[1]
+        self.labels = list(codes)
+        self._index = {code: i for i, code in enumerate(self.labels)}
+        self.threshold = 0.5
+        directions = functional.normalize(embeddings - embeddings.mean(dim=0), dim=1)
+        self.first = nn.Linear(width, width, bias=False)
+        self.second = nn.Linear(width, len(codes), bias=False)
+        self.third = nn.Linear(width, len(codes))
+        with torch.no_grad():
+            # tanh(W1 h) begins as h itself, in the range where tanh is nearly straight; W2 and W3 so that a
+            # cosine of 0.5 between a token and a title is an attention score of 10 and a logit of 4.
+            scale = 0.5 * width**0.5 / state_norm
+            self.first.weight.copy_(torch.eye(width) * scale)
+            self.second.weight.copy_(directions * (20.0 / (scale * state_norm)))
+            self.third.weight.copy_(directions * (8.0 / state_norm))
+            self.third.bias.fill_(_INIT_LOGIT_BIAS)
+
+    def target(self, document: Document, tokens: Tokens) -> torch.Tensor | None:
+        if document.codes is None or not len(tokens):
+            return None
+        known = [self._index[code] for code in document.codes if code in self._index]
+        return torch.zeros(len(self.labels)).index_fill_(0, torch.tensor(known, dtype=torch.long), 1.0)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Shape (codes,); `states` has shape (tokens, width)."""
+        attention = torch.softmax(self.second(torch.tanh(self.first(states))).float(), dim=0)
+        values = functional.linear(states, self.third.weight).float()
+        return (attention * values).sum(dim=0) + self.third.bias
+
+    def loss(self, states: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
+        logits = torch.stack([self.logits(of_note) for of_note in states])
+        gold = torch.stack(list(targets))
+        # Per gold code, so that a batch of titles and a batch of long notes weigh alike.
+        return functional.binary_cross_entropy_with_logits(logits, gold, reduction="sum") / gold.sum().clamp(min=1)
+
+    def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        weights = {
+            "first.weight": self.first.weight,
+            "second.weight": self.second.weight,
+            "third.weight": self.third.weight,
+            "third.bias": self.third.bias,
+        }
+        return {"labels": self.labels, "threshold": self.threshold}, weights
+
+
+class ReadmissionTask(nn.Module):
+    """Logistic regression on the mean state of each chunk of 318 words; a chunk has its encounter's label."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 1)
+
+    def target(self, document: Document, tokens: Tokens) -> torch.Tensor | None:
+        """Rows of (first token, token after the last, label)."""
+        if document.readmitted is None:
+            return None
+        chunks = chunk_tokens(document.text, tokens)
+        return torch.tensor([[first, last, int(document.readmitted)] for first, last in chunks]) if chunks else None
+
+    def loss(self, states: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
+        means, gold = [], []
+        for of_note, chunks in zip(states, targets, strict=True):
+            for first, last, label in chunks.tolist():
+                means.append(of_note[first:last].float().mean(dim=0))
+                gold.append(float(label))
+        logits = self.linear(torch.stack(means))[:, 0].float()
+        return functional.binary_cross_entropy_with_logits(logits, torch.tensor(gold))
+
+    def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        return {"labels": ["readmitted"]}, {"weight": self.linear.weight, "bias": self.linear.bias}
+
+
+Task = TokenTask | CodingTask | ReadmissionTask
+
+
+def title_embeddings(encoder: Encoder, tokenizer: NoteTokenizer, titles: Sequence[str]) -> tuple[torch.Tensor, float]:
+    """Mean token state of each title, shape (titles, width), and the mean length of a token's state."""
+    states = encoder.encode(tokenizer(titles))
+    norms = torch.cat(states).float().norm(dim=1)
+    return torch.stack([of_title.float().mean(dim=0) for of_title in states]).clone(), float(norms.mean())
+
+
+def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[torch.Tensor, float] | None) -> Task:
+    """A task with fresh weights, to be trained.
+
+    Args:
+        head: name of the head.
+        labels: of the head.
+        width: of a token's state.
+        embeddings: as `title_embeddings` gives them; for a coding head.
+    """
+    kind = HEADS[head].kind
+    if kind == TOKEN_CLASSIFICATION:
+        return TokenTask(head, labels, width)
+    if kind == LABEL_ATTENTION:
+        if embeddings is None:
+            raise ValueError("a coding head starts from the embeddings of its codes' titles")
+        return CodingTask(labels, *embeddings)
+    return ReadmissionTask(width)
+
+
+def save(
+    folder: Path,
+    backbone: Any,
+    tokenizer: Any,
+    tasks: Mapping[str, Task],
+    figures: Mapping[str, Mapping[str, Any]],
+    kept: Path | None = None,
+) -> None:
+    """Writes the checkpoint whole, then puts it in the place of an older one.
+
+    Weights are stored in 16 bits (float16 keeps three more bits of them than bfloat16).
+
+    Args:
+        folder: where it shall lie.
+        backbone: the encoder.
+        tokenizer: of transformers.
+        tasks: the trained heads by name.
+        figures: measured figures of a head, for its description.
+        kept: a checkpoint with the same backbone, whose other heads are taken over.
+    """
+    staging = folder.with_name(folder.name + ".part")
+    if staging.exists():
+        shutil.rmtree(staging)
+    (staging / "heads").mkdir(parents=True)
+    if kept is not None and (kept / "heads").is_dir():
+        shutil.copytree(kept / "heads", staging / "heads", dirs_exist_ok=True)
+    config = backbone.config.to_dict() | {"architectures": [type(backbone).__name__], "dtype": "float16"}
+    config.pop("_name_or_path", None)
+    _write_json(staging / "config.json", config)
+    state = {name: value for name, value in backbone.state_dict().items() if not name.startswith("pooler.")}
+    _write_weights(staging / "model.safetensors", state)
+    tokenizer.save_pretrained(staging)
+    for head, task in tasks.items():
+        about, weights = task.export()
+        description = {"head": head, "kind": HEADS[head].kind, **about, "figures": dict(figures.get(head, {}))}
+        _write_json(staging / "heads" / f"{head}.json", description)
+        _write_weights(staging / "heads" / f"{head}.safetensors", weights)
+    if folder.exists():
+        shutil.rmtree(folder)
+    staging.rename(folder)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    save_file({name: value.detach().cpu().half().contiguous() for name, value in weights.items()}, path)
+    path.chmod(0o644)
