@@ -18,7 +18,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import faker
@@ -212,8 +212,3 @@ def _tables(batch: list[Written]) -> dict[str, list[tuple[Any, ...]]]:
             left = dt.datetime.combine(stay.discharge, dt.time(16))
             tables["readmission"].append((stay.encounter_id, patient.patient_id, stay.readmitted, left))
     return tables
-
-
-def as_dict(summary: GenerateSummary) -> dict[str, Any]:
-    """The summary for `--json`."""
-    return asdict(summary)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from jobs.synthetic import phi
-from jobs.synthetic.notes import Case, Note, plan_stay, write_note
+from jobs.synthetic.notes import Case, Note, write_note
 from jobs.synthetic.parts import Chart
 from jobs.synthetic.patients import Patient, make_patient
 from jobs.synthetic.scene import Book
+from jobs.synthetic.schedule import plan_stay
 from jobs.synthetic.story import Encounter, Story
 from jobs.synthetic.wording import Wording
 

@@ -59,11 +59,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
 }
 """The schema of each table. All but `notes` lie under `gold/`."""
 
-_CATEGORIES: Final = {
-    "nursing_assessment": "assessment",
-    "nursing_action": "plan",
-    "nursing_response": "assessment",
-}
+_CATEGORIES: Final = {"nursing_assessment": "assessment", "nursing_plan": "plan"}
 """Headings that have their own wordings but mean a category of the segmenter's."""
 
 
