@@ -1,0 +1,137 @@
+"""All layers over one note: patterns, known PHI and the tagger vote, and their union is the note's PHI.
+
+A layer's find is dropped only where the note says that it is no PHI: a placeholder for PHI already removed, an
+eponym (`Foley catheter`), a bare year, an age under 90. Known PHI is never dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from presidio_analyzer import AnalyzerEngine
+
+from transforms.deid import known
+from transforms.deid.analyzer import analyze
+from transforms.deid.fold import Folded, fold
+from transforms.deid.known import KnownPhi
+from transforms.deid.labels import LabelMap
+from transforms.deid.lexicon import Lexicon, placeholders
+from transforms.deid.spans import PhiSpan, merge, subtract
+
+ECHO: Final = "echo"
+"""Recognizer of a further mention of a name that another recognizer found in the same note."""
+
+_NAMES: Final = frozenset({"PATIENT", "DOCTOR"})
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
+_NUMBER: Final = re.compile(r"\d+")
+_OLD_WORD: Final = re.compile(r"nine(?:ty|ties)|hundred|nonagenarian|centenarian", re.IGNORECASE)
+_ALPHANUMERIC: Final = re.compile(r"[^\W_]")
+_DATE_LIKE: Final = re.compile(
+    r"\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|day|christmas|easter|eve|halloween|holiday|first|second"
+    r"|third|th\b",
+    re.IGNORECASE,
+)
+
+
+class Detector:
+    """Finds the PHI of notes.
+
+    Args:
+        engine: the recognizers.
+        labels: maps their entities.
+        lexicon: ordinary words and eponyms.
+        threshold: least score of a recognizer's span.
+    """
+
+    def __init__(self, engine: AnalyzerEngine, labels: LabelMap, lexicon: Lexicon, threshold: float) -> None:
+        self._engine = engine
+        self._labels = labels
+        self._lexicon = lexicon
+        self._threshold = threshold
+
+    def detect(self, text: str, phi: KnownPhi, tagged: Sequence[PhiSpan] = ()) -> list[PhiSpan]:
+        """The PHI of one note, sorted, disjoint, trimmed.
+
+        Args:
+            text: the raw note.
+            phi: what its row tells.
+            tagged: what the tagger found in it.
+
+        Raises:
+            RecognizerError: a recognizer failed.
+        """
+        given = phi.find(text, self._lexicon)
+        found = analyze(self._engine, text, self._labels, self._threshold)
+        found += [span for span in tagged if self._stands(text, span)]
+        holes = placeholders(text)
+        if holes:
+            found = [
+                part
+                for span in found
+                for part in subtract(span, holes)
+                if _ALPHANUMERIC.search(text, part.start, part.end)
+            ]
+        found += self._echoes(text, [*given, *found])
+        return merge(text, [*given, *found])
+
+    def leaks(self, text: str, spans: Iterable[tuple[int, int]], phi: KnownPhi) -> list[PhiSpan]:
+        """Known PHI of `text` (de-identified) that no span covers: none, unless something went wrong."""
+        covered = list(spans)
+        return [
+            span
+            for span in phi.find(text, self._lexicon)
+            if not any(start < span.end and span.start < end for start, end in covered)
+        ]
+
+    def _stands(self, text: str, span: PhiSpan) -> bool:
+        """Whether the tagger's span is PHI by the rules that a model does not know."""
+        content = text[span.start : span.end].strip(" .,;:()")
+        if not _ALPHANUMERIC.search(content):
+            return False
+        if span.label == "DATE":
+            return _YEAR_ONLY.fullmatch(content) is None and _DATE_LIKE.search(content) is not None
+        if span.label == "AGE":
+            return any(int(number) > 89 for number in _NUMBER.findall(content)) or _OLD_WORD.search(content) is not None
+        if span.label in _NAMES:
+            words = [fold(word) for word in _WORD.findall(content)]
+            return not self._no_name(text, span, words)
+        return True
+
+    def _no_name(self, text: str, span: PhiSpan, words: list[str]) -> bool:
+        if all(self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word) for word in words):
+            return True
+        if self._lexicon.is_used_as_eponym(text, span.end) and len(words) == 1:
+            return True
+        plain = [self._lexicon.is_ordinary(word) and not self._lexicon.is_name_too(word) for word in words]
+        return all(plain)
+
+    def _echoes(self, text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
+        """Capitalised mentions elsewhere in the note of the names among `spans`."""
+        parts: dict[str, str] = {}
+        for span in spans:
+            if span.label not in _NAMES or span.recognizer == known.RECOGNIZER:
+                continue
+            for word in _WORD.findall(fold(text[span.start : span.end])):
+                if (
+                    len(word) >= 3
+                    and not self._lexicon.is_ordinary(word)
+                    and not self._lexicon.is_eponym(word)
+                    and not self._lexicon.is_placeholder(word)
+                ):
+                    parts.setdefault(word, span.label)
+        if not parts:
+            return []
+        folded = Folded(text)
+        echoes: list[PhiSpan] = []
+        for label in sorted(set(parts.values())):
+            of_label = [part for part, its in parts.items() if its == label]
+            places = [
+                (start, end)
+                for start, end in known.mentions(text, folded, of_label, self._lexicon, capital=True)
+                if not self._lexicon.is_used_as_eponym(text, end)
+            ]
+            echoes += known.join(text, places, label, ECHO, 0.7)
+        return echoes

@@ -1,0 +1,173 @@
+"""Phone, fax and pager numbers, e-mail and web addresses, IP addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences
+
+_CORE: Final = re.compile(r"\d\d\d\)?[ .\-–‑/]{0,3}\d\d\d[ .\-–‑]{0,3}\d\d\d\d(?![\w%]|[-.]\d)")
+"""Ten digits grouped 3-3-4, or not grouped."""
+_WITH_EXTENSION: Final = re.compile(r"\d\d\d\)?[ .\-–‑/]{0,3}\d\d\d[ .\-–‑]{0,3}\d\d\d\d(?=x\d)")
+_PREFIX: Final = re.compile(r"(?:(?<![\w.])(?:\+\s?1|001|1|\+\d{1,2})[ .\-]{0,2})?\(?$")
+_EXTENSION: Final = re.compile(r",?\s{0,2}(?:x|ext\.?|extension)\s?[#:]?\s?\d{1,6}(?!\w)")
+_FAX: Final = re.compile(r"\b(?:fax|facsimile|f)\b[^\n\d]{0,18}$")
+_FAX_AFTER: Final = re.compile(r"\s?\(?fax\b")
+_SHORT: Final = re.compile(r"\d\d\d[-.–‑ ]\d\d\d\d(?![\w%]|[-.]\d)")
+_LINE: Final = (
+    r"(?:tele)?phone|tel|ph|cell|mobile|pager|paged?|paging|beeper|bpr|fax|call(?:ed|ing)?|contact(?:ed)?"
+    r"|reach(?:ed)?|callback|call back|home|work"
+    r"|hotline|voicemail|number|p|h|c|w|o"
+)
+_SHORT_BEFORE: Final = re.compile(rf"\b(?:{_LINE})\b[^\n\d]{{0,24}}$")
+_TRIGGERED: Final = re.compile(
+    r"(?:pager|paged?|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
+    r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{4,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
+)
+_TRIGGERS: Final = ("pager", "page", "beeper", "bpr", "ext", "phone", "tel", "cell")
+_X_NUMBER: Final = re.compile(r"x ?(\d-?\d{4}|\d{4,5})(?![\w%/]|[.,-]\d|\s?(?:mg|ml|mm|cm|days?|weeks?|rounds))")
+
+
+class PhoneRecognizer(ClinicalRecognizer):
+    """North American numbers in full, seven digits and extensions beside a word for a phone."""
+
+    labels: ClassVar[tuple[str, ...]] = ("PHONE", "FAX")
+    title: ClassVar[str] = "phones"
+
+    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+        for pattern in (_CORE, _WITH_EXTENSION):
+            for match in pattern.finditer(lowered):
+                if found := _full(lowered, match):
+                    yield found
+            if "x" not in lowered:
+                break
+        for match in _SHORT.finditer(lowered):
+            start, end = match.span()
+            if lowered[start - 1 : start] and (is_word_char(lowered, start - 1) or lowered[start - 1] in "-./"):
+                continue
+            if _SHORT_BEFORE.search(lowered, max(0, start - 40), start) or (
+                lowered[start + 3] in "-‑" and lowered[start : start + 3] == "555"
+            ):
+                yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.8)
+        for trigger in _TRIGGERS:
+            for at in occurrences(lowered, trigger):
+                found_number = None if is_word_char(lowered, at - 1) else _TRIGGERED.match(lowered, at)
+                if found_number:
+                    start, end = found_number.span("number")
+                    yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)
+        for at in occurrences(lowered, "x"):
+            extension = None if is_word_char(lowered, at - 1) else _X_NUMBER.match(lowered, at)
+            if extension:
+                yield Found(at, extension.end(), "PHONE", 0.6)
+
+
+def _full(lowered: str, match: re.Match[str]) -> Found | None:
+    start, end = match.span()
+    prefix = _PREFIX.search(lowered, max(0, start - 8), start)
+    begin = prefix.start() if prefix else start
+    if begin and (
+        is_word_char(lowered, begin - 1) or (lowered[begin - 1] in "-./" and lowered[max(0, begin - 2)].isdigit())
+    ):
+        return None
+    core = match.group()
+    grouped = not core.isdigit()
+    if ")" in core and not lowered[begin:start].endswith("("):
+        return None
+    if not grouped and (core[0] in "01" or core[3] in "01"):
+        return None  # ten digits that no exchange gives out: an id, which the recognizer of ids takes
+    if begin < start and not lowered[begin:start].strip(" ("):
+        begin = lowered.index("(", begin) if "(" in lowered[begin:start] else start
+    if lowered[begin] == "(" and ")" not in core:
+        begin += 1
+    return Found(begin, _end(lowered, end), _label(lowered, begin, end), 0.95 if grouped else 0.7)
+
+
+def _end(lowered: str, end: int) -> int:
+    extension = _EXTENSION.match(lowered, end)
+    return extension.end() if extension else end
+
+
+def _label(lowered: str, start: int, end: int) -> str:
+    fax = _FAX.search(lowered, max(0, start - 24), start) or _FAX_AFTER.match(lowered, end)
+    return "FAX" if fax else "PHONE"
+
+
+_LOCAL: Final = re.compile(r"[\w.+%'\-]{1,64}$")
+_DOMAIN: Final = re.compile(r"\s?@\s?(?:[^\W_](?:[\w\-]*[^\W_])?\.)+[^\W\d_]{2,24}")
+_SCHEME: Final = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"'\])}]+")
+_HOST: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9\-]{0,40}[a-z0-9])?\.){1,4}(?:com|org|net|edu|gov|mil|info|health|biz|io|co\.uk"
+    r"|us)(?![\w\-]|\.[a-z])(?:/[^\s<>\"'\])}]*)?"
+)
+_HOST_HINTS: Final = (
+    ".com",
+    ".org",
+    ".net",
+    ".edu",
+    ".gov",
+    ".mil",
+    ".info",
+    ".health",
+    ".biz",
+    ".io",
+    ".co.uk",
+    ".us",
+)
+
+
+class AddressRecognizer(ClinicalRecognizer):
+    """E-mail, web and IP addresses, by form alone: no list of suffixes is fetched."""
+
+    labels: ClassVar[tuple[str, ...]] = ("EMAIL", "URL", "IPADDR", "DEVICE")
+    title: ClassVar[str] = "addresses"
+
+    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+        for at in occurrences(lowered, "@"):
+            domain = _DOMAIN.match(lowered, at) or _DOMAIN.match(lowered, at - 1) if at else None
+            local = _LOCAL.search(lowered, max(0, at - 64), domain.start()) if domain else None
+            if domain and local:
+                yield Found(local.start(), domain.end(), "EMAIL", 1.0)
+        if "://" in lowered or "www." in lowered:
+            for match in _SCHEME.finditer(lowered):
+                end = match.start() + len(match.group().rstrip(".,;:!?"))
+                yield Found(match.start(), end, "URL", 1.0)
+        if any(hint in lowered for hint in _HOST_HINTS):
+            for match in _HOST.finditer(lowered):
+                if not is_word_char(lowered, match.start() - 1):
+                    yield Found(match.start(), match.start() + len(match.group().rstrip(".,;:!?")), "URL", 0.8)
+        yield from _ip(lowered)
+
+
+_V4: Final = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_V6: Final = re.compile(r"(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}")
+_MAC: Final = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:])")
+
+
+def _ip(lowered: str) -> Iterator[Found]:
+    if lowered.count(".") >= 3:
+        for match in _V4.finditer(lowered):
+            if all(int(part) <= 255 for part in match.group().split(".")):
+                yield Found(*match.span(), "IPADDR", 0.9)
+    if lowered.count(":") < 2:
+        return
+    for match in _V6.finditer(lowered):
+        start, end = match.span()
+        address = match.group()
+        if is_word_char(lowered, start - 1) or is_word_char(lowered, end) or len(address) < 6:
+            continue
+        if ("::" in address or address.count(":") == 7) and _is_v6(address):
+            yield Found(start, end, "IPADDR", 0.9)
+    for match in _MAC.finditer(lowered):
+        if not is_word_char(lowered, match.start() - 1):
+            yield Found(*match.span(), "DEVICE", 0.9)
+
+
+def _is_v6(address: str) -> bool:
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""Reads a name at a place where one may begin, or backwards from a degree.
+
+Ordinary words stop it (`Patient: Alert`), placeholders count as no name (`Dr. X`), and so does an abbreviation
+in capitals (`seen by ENT`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.base import table
+
+_TABLE: Final = table("names.toml")
+_PARTICLES: Final = frozenset(_TABLE["particles"].split())
+_SUFFIXES: Final = frozenset(_TABLE["suffixes"].split())
+_HONORIFICS: Final = frozenset(_TABLE["honorifics"].split())
+_DEGREES: Final = frozenset(_TABLE["degrees"].split())
+
+WORD: Final = re.compile(r"[^\W\d_]+(?:['’`\-](?!s\b)[^\W\d_]+)*")
+"""A word of a name; the possessive `'s` is no part of it."""
+
+DEGREE: Final = re.compile(
+    r",?[ \t]{1,2}(?:M\.D\.|MD\b|D\.O\.|R\.N\.|RN\b|Ph\.?D\.?|PhD\b|N\.P\.|P\.A\.(?:-C\.?)?|PA-C\b|CRNA\b|LCSW\b"
+    r"|MSW\b|PharmD\b|APRN\b|ARNP\b|FNP\b|CNM\b|D\.?P\.?M\.?\b|DDS\b|DMD\b|M\.B\.B\.S\.|MBBS\b|LPN\b|FACS\b|FACP\b)"
+    r"|,[ \t]{0,2}(?:MD|DO|NP|PA|MS|OD|CNA|PT|OT|RD|M\.A\.|MA|RRT|SLP|Esq)\b(?!/)(?!\.?,?\s{1,2}\d{5})"
+)
+"""A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
+WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
+
+_FULL_LINE: Final = 60
+"""A line of at least this many characters was broken by the editor, so a name may go on in the next."""
+
+_BACK: Final = re.compile(
+    r"(?:[^\W\d_][^\W\d_'’\-]*(?:['’\-][^\W\d_]+)*(?:\.(?= ?[^\W\d_]))?(?:,? |\.))*"
+    r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?$"
+)
+_LONGEST_BACK: Final = 48
+
+Kind = Literal["name", "initial", "particle", "suffix"]
+
+
+class NameReader:
+    """Args: lexicon: tells ordinary words, eponyms and placeholders."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def read(self, text: str, at: int, *, sure: bool, most: int = 4) -> tuple[int, int] | None:
+        """Reads the name that begins at `at`.
+
+        Args:
+            text: the note.
+            at: index of its first letter.
+            sure: whether the words before leave no doubt (`Mr. `): then an ordinary word that is a name too
+                (`Young`), capitals (`LEE`) and a rare word in lower case are taken as well.
+            most: words at most.
+
+        Returns:
+            Start and end of the name; None when there is none.
+        """
+        end = position = at
+        names = 0
+        comma = shouting = False
+        for count in range(most):
+            match = WORD.match(text, position)
+            kind = match and self._kind(text, match, first=count == 0, sure=sure, more=names > 0, shouting=shouting)
+            if match is None or kind is None:
+                break
+            position = match.end()
+            if kind == "name":
+                names += 1
+                end = position
+                shouting = shouting or (len(match.group()) > 1 and match.group().isupper())
+            elif kind == "suffix":
+                end = position + text.startswith(".", position)
+                break
+            elif kind == "initial":
+                position += text.startswith(".", position)
+                if names:
+                    end = position
+                elif not self._name_follows(text, position):
+                    break
+            gap = self._gap(text, position, comma=comma or names != 1)
+            if gap is None:
+                break
+            comma = comma or "," in text[position:gap]
+            position = gap
+        return (at, end) if names else None
+
+    def _kind(
+        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
+    ) -> Kind | None:
+        """What `match` is to a name; None for no part of one. `more`: a name word came before it."""
+        word, end = match.group(), match.end()
+        lowered = word.lower()
+        if more and lowered in _SUFFIXES and word[0].isupper():
+            return "suffix"
+        if len(word) == 1:
+            return "initial" if word.isupper() and (more or text[end : end + 1] in (".", " ")) else None
+        ordinary = self._lexicon.is_ordinary(lowered)
+        if lowered in _PARTICLES and (word.islower() or not ordinary) and self._name_follows(text, end):
+            return "particle"
+        if self._lexicon.is_placeholder(lowered) or lowered in _HONORIFICS:
+            return None
+        if lowered in _DEGREES and (word.isupper() or more):
+            return None
+        if not word[0].isupper():
+            rare = len(word) > 2 and not ordinary and not self._lexicon.is_eponym(lowered)
+            return "name" if sure and first and rare else None
+        if ordinary:
+            expected = (first and sure) or (more and not shouting)
+            return "name" if expected and self._lexicon.is_name_too(lowered) else None
+        if sure:
+            return "name"
+        abbreviation = word.isupper() and len(word) <= 3 and not more and text[end : end + 1] != ","
+        eponym = self._lexicon.is_used_as_eponym(text, end) or (not more and self._lexicon.is_eponym(lowered))
+        return None if abbreviation or eponym else "name"
+
+    def _name_follows(self, text: str, at: int) -> bool:
+        while text[at : at + 1] in (" ", "."):
+            at += 1
+        match = WORD.match(text, at)
+        if match is None:
+            return False
+        word = match.group()
+        lowered = word.lower()
+        if lowered in _PARTICLES and word.islower():
+            return self._name_follows(text, match.end())
+        if self._lexicon.is_ordinary(lowered) and not self._lexicon.is_name_too(lowered):
+            return False
+        return word[0].isupper() and (len(word) > 1 or text.startswith(".", match.end()))
+
+    @staticmethod
+    def _gap(text: str, at: int, *, comma: bool) -> int | None:
+        """Where the next word may begin: after blanks, after one comma unless `comma`, after a full line's end."""
+        if DEGREE.match(text, at):
+            return None
+        end = at
+        if not comma and text.startswith(",", at):
+            following = WORD.match(text, at + 1 + text.startswith(" ", at + 1))
+            if following is None or not following.group()[0].isupper() or following.group().lower() in _DEGREES:
+                return None
+            end += 1
+        blanks = 0
+        while blanks < 2 and text[end : end + 1] in (" ", "\t"):
+            end += 1
+            blanks += 1
+        if blanks == 0 and text.startswith("\n", end) and end - (text.rfind("\n", 0, end) + 1) >= _FULL_LINE:
+            end += 1
+        return end if end > at else None
+
+    def read_back(self, text: str, end: int) -> int | None:
+        """Where the name that ends at `end`, before a degree, begins; None when there is none."""
+        line = max(text.rfind("\n", 0, end) + 1, end - _LONGEST_BACK)
+        run = _BACK.search(text, line, end)
+        if run is None:
+            return None
+        first: int | None = None
+        names = 0
+        words = list(WORD.finditer(text, run.start(), end))
+        for count, match in enumerate(reversed(words[-4:])):
+            word = match.group()
+            lowered = word.lower()
+            if lowered in _DEGREES and len(word) > 1:
+                continue  # the first of two degrees
+            particle = lowered in _PARTICLES and names > 0
+            if not (word[0].isupper() or particle) or lowered in _HONORIFICS:
+                break
+            if len(word) > 1:
+                if self._lexicon.is_placeholder(lowered):
+                    break
+                if not self._lexicon.is_ordinary(lowered):
+                    names += 1
+                elif not self._lexicon.is_name_too(lowered) or (word.isupper() and len(words) > 3):
+                    break
+                else:
+                    names += count == 0
+            first = match.start()
+        return first if names else None

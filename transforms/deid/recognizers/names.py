@@ -1,0 +1,184 @@
+"""Names of people by the company that they keep: titles, degrees, signatures, relatives, name fields."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences, table
+from transforms.deid.recognizers.name_reader import DEGREE, WEAK_DEGREES, WORD, NameReader
+
+_TABLE: Final = table("names.toml")
+
+_TITLE: Final = re.compile(
+    r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev)\.?(?: and (?:mr|mrs|dr)s?\.?)?[ \t]{1,2}"
+    r"|(?:dr|mr|mrs|ms)\.(?=[a-z])"
+)
+_TITLES: Final = ("dr", "doctor", "mr", "ms", "miss", "prof", "rev")
+_OF_DOCTORS: Final = ("dr", "doctor", "prof")
+_DEGREE_HINTS: Final = (
+    *("M.D", "MD", "D.O", "DO", "RN", "R.N", "Ph", "NP", "N.P", "PA", "P.A", "CRNA", "SW", "DPM", "D.P", "DDS"),
+    *("DMD", "MBBS", "LPN", "FAC", ", MS", ", OD", ", PT", ", OT", ", RD", "CN", "RRT", "SLP", "Esq"),
+)
+
+_DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
+_AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
+_FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?$")
+_LONGEST_FIELD: Final = 48
+_AT_LINE_START: Final = frozenset(("name", "re", "subject", "to", "from", "by", "per", "called", "signed", "baby"))
+_BEFORE_NAME: Final = ("patient", "pt", "last", "first", "middle", "'s", "full", "maiden", "electronically")
+_RELATIVE_LINK: Final = re.compile(
+    r"(?:,? whose name is|,? named|,? called|'s name is|, (?:mr|mrs|ms)\.|,| \(| is|:| -)?[ \t]\(?|\("
+)
+
+_NAME_LINE: Final = re.compile(
+    r"^[ \t]*([A-Z][A-Z'’\-]+, ?[A-Z][A-Z'’\-]+(?: [A-Z](?:\.|[A-Z'’\-]+)?)?)[ \t]*(?=$|\t|  |\()", re.MULTILINE
+)
+_COMMA_NAME: Final = re.compile(r"(?:pt|patient)\.?[ \t]{1,2}(?=[^\W\d_]{2,}, ?[^\W\d_])")
+_SIGNATURE: Final = re.compile(r"(?:^|\n)[ \t]*(?:/s/|//)[ \t]*")
+
+
+def _by_last_word(sides: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """Name fields by their last word, longest first, each with its label."""
+    fields: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for side, label in sides.items():
+        for field in sorted((*_TABLE[side]["fields"], *_TABLE[side].get("relatives", ())), key=len, reverse=True):
+            fields[field.rsplit(None, 1)[-1]].append((field, label))
+    return dict(fields)
+
+
+_FIELDS: Final = _by_last_word({"doctor": "DOCTOR", "patient": "PATIENT"})
+_SPEAKS: Final = tuple(
+    (field, label) for side, label in (("doctor", "DOCTOR"), ("patient", "PATIENT")) for field in _TABLE[side]["speaks"]
+)
+_RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
+
+
+class NameRecognizer(ClinicalRecognizer):
+    """Names beside a title, a degree, a relative or the name of a field."""
+
+    labels: ClassVar[tuple[str, ...]] = ("PATIENT", "DOCTOR")
+    title: ClassVar[str] = "names"
+
+    def __init__(self) -> None:
+        self._lexicon = Lexicon.shipped()
+        self._reader = NameReader(self._lexicon)
+        super().__init__()
+
+    def find(self, text: str, lowered: str) -> Iterator[Found]:
+        yield from self._titles(text, lowered)
+        if any(hint in text for hint in _DEGREE_HINTS):
+            yield from self._degrees(text)
+        yield from self._fields(text, lowered)
+        yield from self._sentences(text, lowered)
+        yield from self._lines(text, lowered)
+
+    def _titles(self, text: str, lowered: str) -> Iterator[Found]:
+        for title in _TITLES:
+            label = "DOCTOR" if title in _OF_DOCTORS else "PATIENT"
+            for at in occurrences(lowered, title):
+                match = None if is_word_char(lowered, at - 1) else _TITLE.match(lowered, at)
+                if match and _is_title(text[at : match.end()].strip(), text, match.end()):
+                    name = self._reader.read(text, match.end(), sure=True)
+                    if name:
+                        yield Found(*name, label, 0.95)
+
+    def _degrees(self, text: str) -> Iterator[Found]:
+        for degree in DEGREE.finditer(text):
+            start = self._reader.read_back(text, degree.start())
+            if start is None:
+                continue
+            # `CBC, PT` and `Boston, MA` look like the weaker degrees: those need a first and a last name.
+            weak = degree.group().strip(", \t") in WEAK_DEGREES
+            if not weak or " " in text[start : degree.start()].strip():
+                yield Found(start, degree.start(), "DOCTOR", 0.9)
+
+    def _fields(self, text: str, lowered: str) -> Iterator[Found]:
+        """`Attending: Jane Roe`, `Patient Name - ROE, JANE`."""
+        for delimiter in _DELIMITER.finditer(lowered):
+            begin = max(0, delimiter.start() - _LONGEST_FIELD)
+            before = lowered[begin : delimiter.start()].rstrip()
+            tail = _FIELD_END.search(before)
+            for head in {before, before[: tail.start()].rstrip() if tail else before}:
+                label = _field_label(head)
+                if label:
+                    start = _AFTER_DELIMITER.match(text, delimiter.end())
+                    name = self._reader.read(text, start.end() if start else delimiter.end(), sure=False)
+                    if name:
+                        yield Found(*name, label, 0.8)
+
+    def _sentences(self, text: str, lowered: str) -> Iterator[Found]:
+        """`discussed with Jane Roe`, `his wife, Maria`."""
+        for field, label in _SPEAKS:
+            for at in occurrences(lowered, field):
+                end = at + len(field)
+                if text[end : end + 1] == " " and not is_word_char(lowered, at - 1):
+                    yield from self._mixed_case_name(text, at, end + 1, label)
+        for relative in _RELATIVES:
+            for at in occurrences(lowered, relative):
+                end = at + len(relative)
+                if is_word_char(lowered, at - 1) or is_word_char(lowered, end):
+                    continue
+                link = _RELATIVE_LINK.match(lowered, end)
+                if link:
+                    yield from self._mixed_case_name(text, at, link.end(), "PATIENT")
+
+    def _mixed_case_name(self, text: str, trigger: int, at: int, label: str) -> Iterator[Found]:
+        """A name that stands in a sentence: not in capitals, unless the words before it are."""
+        name = self._reader.read(text, at, sure=False)
+        if name is None or self._lexicon.is_used_as_eponym(text, name[1]):
+            return
+        if text[name[0] : name[1]].isupper() and not text[trigger : trigger + 3].isupper():
+            return
+        yield Found(*name, label, 0.8)
+
+    def _lines(self, text: str, lowered: str) -> Iterator[Found]:
+        """`SMITH, JOHN A` on a line of its own, `pt Smith, John`, `/s/ Jane Roe`."""
+        if "," in text:
+            for match in _NAME_LINE.finditer(text):
+                if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
+                    yield Found(*match.span(1), "PATIENT", 0.7)
+        for match in _COMMA_NAME.finditer(lowered):
+            name = (
+                None if is_word_char(lowered, match.start() - 1) else self._reader.read(text, match.end(), sure=False)
+            )
+            if name and "," in text[name[0] : name[1]]:
+                yield Found(*name, "PATIENT", 0.85)
+        if "//" in text or "/s/" in lowered:
+            for match in _SIGNATURE.finditer(lowered):
+                name = self._reader.read(text, match.end(), sure=False)
+                if name:
+                    yield Found(*name, "DOCTOR", 0.8)
+
+    def _are_names(self, words: list[str]) -> bool:
+        """Whether at least one word is nothing but a name, and the others may be names."""
+        long = [word for word in words if len(word) > 1]
+        plain = [word for word in long if self._lexicon.is_ordinary(word)]
+        eponyms = [word for word in long if self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word)]
+        return len(plain) + len(eponyms) < len(long) and all(self._lexicon.is_name_too(word) for word in plain)
+
+
+def _is_title(written: str, text: str, at: int) -> bool:
+    """`MS Contin`, `MR angiogram`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
+    if written.rstrip(".") not in ("MR", "MS"):
+        return True
+    word = WORD.match(text, at)
+    if word is None or not word.group().isupper():
+        return False
+    return written.endswith(".") or (written == "MR" and len(word.group()) > 3)
+
+
+def _field_label(head: str) -> str | None:
+    """The label of the name field that `head` ends with."""
+    words = head.rsplit(None, 1)
+    for field, label in _FIELDS.get(words[-1] if words else "", ()):
+        if not head.endswith(field) or is_word_char(head, len(head) - len(field) - 1):
+            continue
+        before = head[: len(head) - len(field)].rstrip(" \t")
+        if field in _AT_LINE_START and before and before[-1] not in "\n|;*" and not before.endswith(_BEFORE_NAME):
+            continue
+        return label
+    return None

@@ -1,0 +1,153 @@
+"""Places below the state: ZIP codes, street addresses, cities.
+
+A state is no Safe Harbor identifier and stays, also within an address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.base import (
+    ClinicalRecognizer,
+    Found,
+    is_word_char,
+    longest_first,
+    occurrences,
+    table,
+)
+
+_TABLE: Final = table("places.toml")
+_STATES: Final = longest_first(_TABLE["states"])
+_POSTAL: Final = longest_first(f"{_TABLE['postal_clear']} {_TABLE['postal_unclear']}".split())
+_CLEAR_POSTAL: Final = longest_first([*_TABLE["postal_clear"].split(), "D.C."])
+_LARGER: Final = frozenset(_TABLE["countries"].split()) | {
+    word.lower() for name in _TABLE["states"] for word in name.split()
+}
+_CITY_HEADS: Final = frozenset(_TABLE["city_heads"].split())
+
+_ZIP: Final = r"\d{5}(?:[-–]\d{4})?(?![\w]|[-.]\d)"
+_STATE_ZIP: Final = re.compile(rf"\b(?:{_POSTAL}|{_STATES})[.,]?\s{{1,3}}({_ZIP})")
+_LOWER_STATE_ZIP: Final = re.compile(rf",\s?(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}({_ZIP})")
+_ZIP_WORD: Final = re.compile(rf"zip(?:[ -]?code)?(?: is)?[\s:#]{{0,3}}({_ZIP})")
+_ZIP_FOUR: Final = re.compile(r"\d{5}-\d{4}(?![\w]|-\d)")
+
+_UNIT: Final = (
+    r"(?:,?\s{1,2}(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|#)\.?\s?#?\s?[\w-]{1,6}"
+    r"|,?\s#\s?\w{1,5})?"
+)
+_COMPASS: Final = r"(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?)?"
+_WORD: Final = r"(?:[^\W\d_][\w'’.\-]*|\d{1,3}(?:st|nd|rd|th))"
+_STREET: Final = re.compile(
+    rf"(?P<number>\d{{1,6}}(?:-\d{{1,4}})?[a-d]?)\s(?P<name>(?:{_WORD} ){{1,4}}?)"
+    rf"(?:(?P<strong>{longest_first(_TABLE['street_strong'].split())})"
+    rf"|(?P<weak>{longest_first(_TABLE['street_weak'].split())}))\b\.?{_COMPASS}{_UNIT}"
+)
+_SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
+_BOX: Final = re.compile(r"(?:p\.? ?o\.?|post office) ?box \d{1,6}")
+_DIGITS: Final = re.compile(r"\d(?<![\w./]\d)\d{0,5}")
+
+_CITY_NAME: Final = r"(?:(?:St|Ste|Ft|Mt)\. )?[A-Z][a-zA-Z'’\-]+(?:[ -](?:of|de|la|del|on|the|[A-Z][a-zA-Z'’\-]+)){0,3}"
+_CITY_STATE: Final = re.compile(
+    rf"({_CITY_NAME}),? (?:(?:{_POSTAL})\.?,? {_ZIP}|(?:{_STATES})\b)|({_CITY_NAME}), (?:{_CLEAR_POSTAL})\b"
+)
+_CITY_TRIGGER: Final = re.compile(
+    r"(?:live[sd]?|living|resid(?:es|ed|ing)|resident|born|raised|grew up|moved|relocated|native|travell?ed|travels"
+    r"|works|worked|vacation|trip)(?: (?:alone|with [a-z ]{3,24}|back|here|there))? (?:in|of|from|to|at|near|outside)"
+    r"(?: the (?:city|town) of)?\s"
+    r"|(?:hometown|city|town)(?: is |: | of )"
+)
+_CITY_HINTS: Final = (
+    *("live", "living", "resid", "born", "raised", "grew up", "moved", "relocated", "native", "travel"),
+    *("hometown", "city", "town", "work", "vacation", "trip"),
+)
+_CITY_AT: Final = re.compile(_CITY_NAME)
+
+
+class PlaceRecognizer(ClinicalRecognizer):
+    """Addresses and cities."""
+
+    labels: ClassVar[tuple[str, ...]] = ("ZIP", "STREET", "CITY")
+    title: ClassVar[str] = "places"
+
+    def __init__(self) -> None:
+        self._lexicon = Lexicon.shipped()
+        super().__init__()
+
+    def find(self, text: str, lowered: str) -> Iterator[Found]:
+        yield from _zips(text, lowered)
+        yield from self._streets(text, lowered)
+        if ", " in text:
+            for match in _CITY_STATE.finditer(text):
+                start, end = self._city(text, *match.span(1 if match[1] else 2))
+                if start < end:
+                    yield Found(start, end, "CITY", 0.85)
+        if any(hint in lowered for hint in _CITY_HINTS):
+            yield from self._cities_by_verb(text, lowered)
+
+    def _streets(self, text: str, lowered: str) -> Iterator[Found]:
+        done = 0
+        for digits in _DIGITS.finditer(lowered):
+            if digits.start() < done:
+                continue
+            match = _STREET.match(lowered, digits.start())
+            if match and self._is_street(text, match):
+                yield Found(*match.span(), "STREET", 0.85)
+                done = match.end()
+        for at in occurrences(lowered, "box "):
+            box = _BOX.search(lowered, max(0, at - 12), at + 12)
+            if box and not is_word_char(lowered, box.start() - 1):
+                yield Found(*box.span(), "STREET", 0.9)
+
+    def _is_street(self, text: str, match: re.Match[str]) -> bool:
+        words = text[match.start("name") : match.end("name")].split()
+        if not text[match.end("name")].isupper() or not all(word[0].isupper() or word[0].isdigit() for word in words):
+            return False
+        plain = [word for word in words if self._lexicon.is_ordinary(word.strip(".").lower())]
+        proper = len(plain) < len(words)
+        long = len(match["number"]) >= 2
+        if match["weak"]:
+            return proper and len(match["number"]) >= 3
+        if match["strong"] in _SHORT_SUFFIXES:  # `10 Units Dr.` is no street
+            return proper or (long and all(self._lexicon.is_name_too(word.lower()) for word in plain))
+        return proper or long or len(words) == 1
+
+    def _cities_by_verb(self, text: str, lowered: str) -> Iterator[Found]:
+        for trigger in _CITY_TRIGGER.finditer(lowered):
+            name = None if is_word_char(lowered, trigger.start() - 1) else _CITY_AT.match(text, trigger.end())
+            if name is None:
+                continue
+            start, end = self._city(text, *name.span())
+            words = text[start:end].lower().split()
+            acronym = end - start < 5 and text[start:end].isupper()
+            if start == name.start() and start < end and not acronym and not _LARGER.issuperset(words):
+                yield Found(start, end, "CITY", 0.75)
+
+    def _city(self, text: str, start: int, end: int) -> tuple[int, int]:
+        """The span without the ordinary words at its head (`Discharged Boston`); empty when nothing is left."""
+        words = list(re.finditer(r"\S+", text[start:end]))
+        while words:
+            first = words[0].group().lower()
+            if not self._lexicon.is_ordinary(first) or self._lexicon.is_name_too(first):
+                break
+            if len(words) > 1 and first in _CITY_HEADS:
+                break
+            words.pop(0)
+        return (start + words[0].start(), end) if words else (end, end)
+
+
+def _zips(text: str, lowered: str) -> Iterator[Found]:
+    for match in _STATE_ZIP.finditer(text):
+        yield Found(*match.span(1), "ZIP", 0.95)
+    for match in _LOWER_STATE_ZIP.finditer(lowered):
+        yield Found(*match.span(1), "ZIP", 0.9)
+    for at in occurrences(lowered, "zip"):
+        word = _ZIP_WORD.match(lowered, at)
+        if word:
+            yield Found(*word.span(1), "ZIP", 0.95)
+    for match in _ZIP_FOUR.finditer(lowered):
+        before = lowered[match.start() - 1 : match.start()]
+        if before not in ("-", ".") and not is_word_char(lowered, match.start() - 1):
+            yield Found(*match.span(), "ZIP", 0.8)

@@ -1,0 +1,145 @@
+"""PHI taggers: models that read whole notes and label what looks like PHI in its context."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+
+from transforms.clinical_bert.checkpoints import Checkpoint, own_head, read_json, shipped
+from transforms.clinical_bert.encoder import Precision
+from transforms.clinical_bert.heads.tokens import OUTSIDE, split_label
+from transforms.clinical_bert.replica import WINDOW, Replica
+from transforms.deid.labels import LabelMap
+from transforms.deid.spans import PhiSpan
+
+RECOGNIZER: Final = "tagger"
+HEAD: Final = "deid"
+
+
+class TaggerError(Exception):
+    """The tagger's answer does not fit the notes. The message holds no note text."""
+
+
+class TaggedSpan(NamedTuple):
+    """`text[start:end]` is PHI, says a tagger: its label and its score, 0 to 1."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+class PhiTagger(Protocol):
+    """A live tagger."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that `tag` may give."""
+        ...
+
+    def tag(self, texts: Sequence[str]) -> list[list[TaggedSpan]]:
+        """The PHI of each text, whole texts covered. Raises when any part of a text was not read."""
+        ...
+
+    def close(self) -> None:
+        """Releases the model."""
+        ...
+
+
+@runtime_checkable
+class TaggerSpec(Protocol):
+    """A frozen, picklable description of a tagger."""
+
+    def open(self) -> PhiTagger: ...
+
+
+@dataclass(frozen=True)
+class ReplicaTagger:
+    """A tagger on a clinical-BERT checkpoint.
+
+    Attributes:
+        checkpoint: of the head `deid`.
+        threshold: least score at which a span counts.
+        precision, window: as of `Replica`.
+        threads: of PyTorch; changes the speed, not the result.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    checkpoint: Checkpoint
+    threshold: float = 0.5
+    precision: Precision = "auto"
+    window: int = WINDOW
+    threads: int | None = field(default=None, repr=False, compare=False)
+    device: str = field(default="auto", repr=False, compare=False)
+
+    @classmethod
+    def shipped(cls) -> ReplicaTagger:
+        """On the checkpoint that comes with the package.
+
+        Raises:
+            CheckpointError: this copy of the package holds none.
+        """
+        return cls(shipped(HEAD))
+
+    def open(self) -> OpenReplicaTagger:
+        """Loads the model."""
+        replica = Replica(
+            {HEAD: self.checkpoint},
+            precision=self.precision,
+            window=self.window,
+            threads=self.threads,
+            device=self.device,
+        )
+        return OpenReplicaTagger(replica, _labels(self.checkpoint), self.threshold)
+
+
+def _labels(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The labels of a checkpoint's head, without their IOB prefixes."""
+    folder = checkpoint.verify(HEAD)
+    own = own_head(folder, HEAD)
+    labels = read_json(own)["labels"] if own else read_json(folder / "config.json")["id2label"].values()
+    return tuple(sorted({split_label(label)[1] for label in labels} - {OUTSIDE}))
+
+
+class OpenReplicaTagger:
+    """A loaded replica, as a tagger. Its windows cover every text whole."""
+
+    def __init__(self, replica: Replica, labels: tuple[str, ...], threshold: float) -> None:
+        self._replica = replica
+        self._labels = labels
+        self._threshold = threshold
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    def tag(self, texts: Sequence[str]) -> list[list[TaggedSpan]]:
+        found = self._replica.annotate(texts)[HEAD]
+        return [[TaggedSpan(*span) for span in spans if span.score >= self._threshold] for spans in found]
+
+    def close(self) -> None:
+        self._replica.close()
+
+
+def as_phi(texts: Sequence[str], tagged: Sequence[Sequence[TaggedSpan]], labels: LabelMap) -> list[list[PhiSpan]]:
+    """Checks a tagger's answer and puts it into i2b2-2014 labels; labels that Safe Harbor does not list go.
+
+    Raises:
+        TaggerError: not one answer per text, or a span or a score that cannot be.
+        UnknownLabelError: a label that is not mapped.
+    """
+    if len(tagged) != len(texts):
+        raise TaggerError(f"the tagger gave {len(tagged)} answers for {len(texts)} texts")
+    result = []
+    for text, spans in zip(texts, tagged, strict=True):
+        phi = []
+        for span in spans:
+            if not 0 <= span.start < span.end <= len(text) or not math.isfinite(span.score):
+                raise TaggerError(f"the tagger's span [{span.start}, {span.end}) does not fit {len(text)} characters")
+            label = labels[span.label]
+            if label is not None:
+                phi.append(PhiSpan(span.start, span.end, label, span.score, RECOGNIZER))
+        result.append(phi)
+    return result
