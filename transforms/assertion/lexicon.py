@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -93,11 +94,12 @@ class Lexicon:
         """Reads a lexicon from the bytes of a TOML document.
 
         Raises:
-            ValueError: the document is not TOML, lacks a key, or names an unknown property or direction.
+            ValueError: the document is not TOML, lacks a key, or names an unknown property or direction, or
+                has a phrase without words.
         """
         document = tomllib.loads(source.decode())
         try:
-            return cls(
+            lexicon = cls(
                 version=document["version"],
                 digest=hashlib.sha256(source).hexdigest()[:12],
                 roles=tuple(_roles(document).items()),
@@ -110,25 +112,39 @@ class Lexicon:
             )
         except KeyError as missing:
             raise ValueError(f"the assertion lexicon lacks the key {missing}") from None
+        Phrases(lexicon.roles)  # Finds phrases that cannot match.
+        return lexicon
 
 
 def _roles(document: Mapping[str, Any]) -> dict[str, Role]:
     roles: dict[str, Role] = {}
+    lists = document.get("lists", {})
     for entry in document["trigger"]:
         _check("property", [entry["property"]], PROPERTIES)
         _check("direction", [entry["direction"]], ("forward", "backward"))
         forward = entry["direction"] == "forward"
         trigger = Trigger(entry["property"], forward, entry.get("reach"), entry.get("clause", False))
-        _join(roles, entry["phrases"], Role(triggers=(trigger,)))
+        _join(roles, _expanded(entry["phrases"], lists), Role(triggers=(trigger,)))
     for entry in document["terminator"]:
         _check("property", entry["ends"], PROPERTIES)
-        _join(roles, entry["phrases"], Role(ends=frozenset(entry["ends"])))
+        _join(roles, _expanded(entry["phrases"], lists), Role(ends=frozenset(entry["ends"])))
     for entry in document["pseudo"]:
-        _join(roles, entry["phrases"], Role())
+        _join(roles, _expanded(entry["phrases"], lists), Role())
     return roles
 
 
-def _join(roles: dict[str, Role], phrases: Sequence[str], role: Role) -> None:
+def _expanded(phrases: Sequence[str], lists: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Each phrase, with each of the words for which a `{name}` in it stands."""
+    for phrase in phrases:
+        names = _NAME.findall(phrase)
+        for words in product(*(lists[name] for name in names)):
+            yield _NAME.sub("{}", phrase).format(*words)
+
+
+_NAME: Final = re.compile(r"\{([a-z]+)\}")
+
+
+def _join(roles: dict[str, Role], phrases: Iterable[str], role: Role) -> None:
     for phrase in phrases:
         roles[phrase] = roles.get(phrase, Role()).joined(role)
 
@@ -146,25 +162,44 @@ class Match(NamedTuple):
     role: Role
 
 
-class Phrases:
-    """Finds phrases in a list of words, the longest first, none inside another."""
+class _Node:
+    """A phrase's beginning: what may follow, and what it does if it is a whole phrase."""
 
-    def __init__(self, roles: Sequence[tuple[str, Role]]) -> None:
-        self._by_first: dict[str, list[tuple[tuple[str, ...], Role]]] = {}
+    __slots__ = ("following", "role")
+
+    def __init__(self) -> None:
+        self.following: dict[str, _Node] = {}
+        self.role: Role | None = None
+
+
+class Phrases:
+    """Finds phrases in a list of words, the longest first, none inside another.
+
+    Raises:
+        ValueError: a phrase has no words.
+    """
+
+    def __init__(self, roles: Iterable[tuple[str, Role]]) -> None:
+        self._root = _Node()
         for phrase, role in roles:
-            words = tuple(WORD.findall(phrase.lower()))
-            self._by_first.setdefault(words[0], []).append((words, role))
-        for candidates in self._by_first.values():
-            candidates.sort(key=lambda candidate: -len(candidate[0]))
+            node = self._root
+            for word in WORD.findall(phrase.lower()):
+                node = node.following.setdefault(word, _Node())
+            if node is self._root:
+                raise ValueError("the assertion lexicon has a phrase without words")
+            # Two spellings may have the same words.
+            node.role = role if node.role is None else node.role.joined(role)
 
     def find(self, words: Sequence[str]) -> Iterator[Match]:
-        position = 0
-        while position < len(words):
-            for phrase, role in self._by_first.get(words[position], ()):
-                end = position + len(phrase)
-                if tuple(words[position:end]) == phrase:
-                    yield Match(position, end, role)
-                    position = end
-                    break
-            else:
-                position += 1
+        start = 0
+        while start < len(words):
+            node = self._root.following.get(words[start])
+            end, found = start, None
+            while node is not None:
+                end += 1
+                if node.role is not None:
+                    found = Match(start, end, node.role)
+                node = node.following.get(words[end]) if end < len(words) else None
+            if found is not None:
+                yield found
+            start = found.end if found is not None else start + 1

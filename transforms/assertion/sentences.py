@@ -69,7 +69,8 @@ def _breaks(text: str, line: int, gap: re.Match[str]) -> bool:
 def _stops(text: str, start: int, end: int) -> bool:
     """Whether the punctuation at `start` ends a sentence."""
     if text[start] != ".":
-        return True
+        # "? sepsis" is how doubt is typed.
+        return text[start] == "!" or not text[max(0, start - 1) : start].isspace()
     before = text[max(0, start - 8) : start]
     word = before[-1:].strip() and before.rsplit(None, 1)[-1].lower().lstrip("(")
     if word.isdigit() and len(word) <= 2:

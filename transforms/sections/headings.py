@@ -49,11 +49,13 @@ class SubHeadings:
     Attributes:
         headings: as people type them.
         hosts: categories in which they are sub-headings, with the category of the section around them.
+        follows: categories after whose sections they are recognised in small letters too.
         category: what they stand for elsewhere.
     """
 
     headings: tuple[str, ...]
     hosts: frozenset[str]
+    follows: frozenset[str]
     category: str
 
 
@@ -125,7 +127,12 @@ def _category(entry: Mapping[str, Any]) -> Category:
 
 
 def _subheadings(entry: Mapping[str, Any]) -> SubHeadings:
-    return SubHeadings(tuple(entry["headings"]), frozenset(entry["hosts"]), entry["category"])
+    return SubHeadings(
+        headings=tuple(entry["headings"]),
+        hosts=frozenset(entry["hosts"]),
+        follows=frozenset(entry.get("follows", ())),
+        category=entry["category"],
+    )
 
 
 def _context(entry: Mapping[str, Any]) -> Context:
@@ -141,6 +148,7 @@ class Entry:
         nested_in: categories in which it is a sub-heading.
         capitals_only: see `Category`.
         part: a sub-heading of an examination, which takes the category of its host.
+        follows: see `SubHeadings`.
         contexts: other meanings, by the categories seen in the same note.
     """
 
@@ -148,6 +156,7 @@ class Entry:
     nested_in: frozenset[str] = frozenset()
     capitals_only: bool = False
     part: bool = False
+    follows: frozenset[str] = frozenset()
     contexts: tuple[Context, ...] = ()
 
 
@@ -169,7 +178,7 @@ class HeadingIndex:
                 self._add(key, Entry(category.name, category.nested_in, category.capitals_only, contexts=contexts))
         parts = table.subheadings
         for key in self._keys(parts.headings):
-            self._add(key, Entry(parts.category, parts.hosts, part=True))
+            self._add(key, Entry(parts.category, parts.hosts, part=True, follows=parts.follows))
 
         named = {OTHER, *self.loinc}
         used = {parts.category, *(context.category for context in table.contexts)}

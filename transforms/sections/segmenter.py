@@ -2,8 +2,8 @@
 
 A section runs from its heading to the next heading of the same or a higher level. There are two levels: main
 sections, which tile the note, and sub-headings (HEENT, LUNGS ... in an examination), which lie inside one.
-What stands before the first heading is a section of category `header` without a title; a note without any
-heading is one section of category `other`.
+What stands before the first heading is a section of category `header` without a title, and the fields in it
+(NAME, DATE OF BIRTH ...) are no headings; a note without any heading is one section of category `other`.
 
 What counts as a heading (a title is at most `LONGEST` characters):
 
@@ -11,8 +11,9 @@ What counts as a heading (a title is at most `LONGEST` characters):
   case; a known title in capitals with a dash; a known title alone in its line after an empty line;
 - any title in capitals with a colon at the start of a line, or alone in its line after an empty line; any title in
   bold or underlined by the next line; a capitalised title with a colon, alone in its line after an empty line;
-- inside a line, after the end of a sentence: a known title in capitals, or of several capitalised words,
-  with a colon. This is how dictated notes run on, and how a note looks whose line breaks were lost.
+- inside a line, after the end of a sentence: a known title in capitals, or of several capitalised words, or of a
+  part of the examination inside one, with a colon. This is how dictated notes run on, and how a note looks whose
+  line breaks were lost.
 
 Every step looks at a bounded stretch of text, so the time grows with the length of the note and no faster.
 """
@@ -140,7 +141,7 @@ class Segmenter:
             position = line.start
             found = self._at_line_start(text, line, host, bare)
             bare = False
-            if found is not None:
+            if found is not None and not _is_field(found, host):
                 yield found
                 host = found.category if found.main else host
                 position = found.end
@@ -149,7 +150,7 @@ class Segmenter:
                 continue
             for match in _INLINE.finditer(text, position, line.end):
                 inline = self._inline(text, match.start(), match.end(), host)
-                if inline is not None:
+                if inline is not None and not _is_field(inline, host):
                     yield inline
                     host = inline.category if inline.main else host
 
@@ -170,9 +171,11 @@ class Segmenter:
             if found is not None:
                 return found
         dash = _DASH.search(window)
-        if dash is not None and window[: dash.start()].isupper():
-            entry = self._index.find(window[: dash.start()])
-            return _known(start, window[: dash.start()], entry, host) if entry is not None else None
+        if dash is not None and dash.start() > 0:
+            title = window[: dash.start()]
+            entry = self._index.find(title)
+            if entry is not None and (title.isupper() or (entry.part and host in entry.nested_in)):
+                return _known(start, title, entry, host)
         return None
 
     def _bold(self, text: str, bold: re.Match[str], line: _Line, host: str | None) -> _Heading | None:
@@ -195,10 +198,9 @@ class Segmenter:
         if capitals or line.marked:
             return _known(start, title, entry, host)
         # In small letters, words of the table also stand in sentences and in lists.
-        initial = len(title) < 3
-        elsewhere = entry.part and host not in entry.nested_in
-        field = entry.category == HEADER and host in (None, HEADER)
-        if line.wrapped or initial or elsewhere or field or (entry.capitals_only and not (alone or line.fresh)):
+        small = title[0].islower() and (line.wrapped or (len(title) < 3 and not entry.part))
+        elsewhere = entry.part and host not in entry.nested_in and host not in entry.follows
+        if small or elsewhere or (entry.capitals_only and not (alone or line.fresh)):
             return None
         return _known(start, title, entry, host)
 
@@ -221,9 +223,12 @@ class Segmenter:
     def _inline(self, text: str, start: int, end: int, host: str | None) -> _Heading | None:
         title = text[start:end].rstrip()
         entry = self._index.find(title)
-        if entry is None or entry.part:
+        if entry is None:
             return None
-        certain = title.isupper() or (" " in title and not entry.capitals_only and _is_capitalised(title))
+        if entry.part:
+            certain = host in _ITEMISED and (host in entry.nested_in or host in entry.follows)
+        else:
+            certain = title.isupper() or (" " in title and not entry.capitals_only and _is_capitalised(title))
         return _known(start, title, entry, host) if certain else None
 
     def _unknown(self, start: int, title: str, line: _Line, host: str | None) -> _Heading:
@@ -239,6 +244,11 @@ def _known(start: int, title: str, entry: Entry, host: str | None) -> _Heading:
     nested = host is not None and host in entry.nested_in
     category = host if nested and entry.part and host is not None else entry.category
     return _Heading(start, start + len(title), category, not nested, entry)
+
+
+def _is_field(heading: _Heading, host: str | None) -> bool:
+    """Whether a heading is only a field of the header (NAME, DATE OF BIRTH ...), which stays in one piece."""
+    return heading.category == HEADER and host in (None, HEADER)
 
 
 def _in_context(heading: _Heading, seen: set[str]) -> _Heading:

@@ -29,6 +29,7 @@ def told(marked: str, category: str | None = None) -> Asserted:
         "The patient was not <lethargic>.",
         "CXR was negative for <infiltrate> or effusion.",
         "Without <edema>.",
+        "(+) Per HPI, (-) nausea or <headache>.",
         "His <nausea> and vomiting resolved.",
         "<Fecal occult blood> was negative.",
         "<Pneumonia> was ruled out.",
@@ -59,6 +60,7 @@ def test_negated(marked: str) -> None:
         "CT without contrast: <fracture>.",
         "- no fever\n- <cough>",
         "He walks without difficulty and has <pain>.",
+        "No driving while taking <oxycodone>.",
     ],
 )
 def test_not_negated(marked: str) -> None:
@@ -69,6 +71,7 @@ def test_not_negated(marked: str) -> None:
     "marked",
     [
         "Possible <pneumonia>.",
+        "Dyspnea and leg swelling; ? <CHF>",
         "Rule out <sepsis>.",
         "Findings suspicious for <malignancy>.",
         "<Pneumonia> cannot be excluded.",
@@ -150,6 +153,9 @@ def test_not_hypothetical() -> None:
         ("Mother reports that he has <fever>.", "patient"),
         ("Mother had cancer, the patient has <asthma>.", "patient"),
         ("Lives with her mother, has <asthma>.", "patient"),
+        ("Per his brother, more <confused> than before.", "patient"),
+        ("Her mother and father had <gout>.", "family"),
+        ("Sister: <asthma>", "family"),
     ],
 )
 def test_experiencer(marked: str, whose: str) -> None:

@@ -10,10 +10,12 @@ from transforms.assertion.lexicon import Phrases, Role
 
 SMALL = """
 version = "3"
+[lists]
+no = ["kein", "ohn"]
 [[trigger]]
 property = "negated"
 direction = "forward"
-phrases = ["kein"]
+phrases = ["kein", "{no}e"]
 [[terminator]]
 ends = ["negated"]
 phrases = ["aber"]
@@ -43,9 +45,9 @@ def test_a_lexicon_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.toml"
     path.write_text(SMALL)
     lexicon = Lexicon.load(path)
-    text = "kein fieber aber husten"
+    text = "keine fieber aber husten"
 
-    fever, cough = Asserter(lexicon).assert_all(text, [(5, 11), (17, 23)])
+    fever, cough = Asserter(lexicon).assert_all(text, [(6, 12), (18, 24)])
 
     assert fever.negated
     assert not cough.negated
@@ -60,6 +62,8 @@ def test_a_lexicon_of_ones_own(tmp_path: Path) -> None:
         ('ends = ["negated"]', 'ends = ["all"]', "unknown property"),
         ('version = "3"', "", "version"),
         ("[habits]", "[customs]", "habits"),
+        ("{no}", "{nein}", "nein"),
+        ('"aber"', '"  "', "without words"),
     ],
 )
 def test_a_lexicon_with_mistakes_is_refused(old: str, new: str, message: str) -> None:

@@ -64,6 +64,12 @@ def test_numbering_and_markup_stay_outside_the_title(lead: str) -> None:
     assert text[section.body_start :] == "none"
 
 
+def test_a_heading_after_a_long_line_without_a_full_stop() -> None:
+    text = "Fam Hx: mother with diabetes, maternal aunt with coronary artery disease\nPhysical Exam: well"
+
+    assert found(text)[-1] == ("physical_exam", "Physical Exam")
+
+
 def test_text_before_the_first_heading_is_the_header() -> None:
     text = "Name: [PATIENT]\nSex: F\n\nCHIEF COMPLAINT: cough"
 
@@ -96,6 +102,26 @@ def test_parts_of_the_review_of_systems_belong_to_it() -> None:
 def test_parts_without_an_examination_around_them_stand_for_one() -> None:
     assert found("HEENT: normal") == [("physical_exam", "HEENT")]
     assert found("ALLERGIES: none\n\nGeneral: he is well") == [("allergies", "ALLERGIES")], "small letters are a list"
+
+
+def test_parts_of_the_examination_run_in_or_with_dashes() -> None:
+    text = "PHYSICAL EXAM: HEENT: normal. Neck: supple. ABD: soft.\nCardiac - regular\ncv - regular"
+
+    assert found(text)[1:] == [("physical_exam", title) for title in ("HEENT", "Neck", "ABD", "Cardiac", "cv")]
+    assert found("HPI: seen. Neck: supple.") == [("history_of_present_illness", "HPI")], "no examination around it"
+
+
+def test_an_examination_may_follow_the_vital_signs_without_a_heading() -> None:
+    sections = split("VS: 98.6\nGen: well\nAbd: soft\n")
+
+    assert [section.category for section in sections] == ["vital_signs", "physical_exam", "physical_exam"]
+    assert sections[0].end == sections[1].start
+
+
+def test_fields_of_the_header_do_not_cut_it() -> None:
+    text = "DISCHARGE SUMMARY\n\nNAME: x\nDATE OF BIRTH: y. Sex: F\n\nPLAN: home\n\nATTENDING: x"
+
+    assert found(text) == [("header", ""), ("plan", "PLAN"), ("header", "ATTENDING")]
 
 
 def test_vital_signs_outside_an_examination_are_a_section_of_their_own() -> None:
