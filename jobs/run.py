@@ -101,6 +101,7 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
         RequestError: see its message.
     """
     source = ParquetSource(job.input, job.column_map(), job.split_rows)
+    _ = source.files  # reads every footer
     models = checkpoints(job)
     output = Folder(job.output)
     if source.contains(job.output):
@@ -114,7 +115,6 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
         version=importlib.metadata.version("notemill"),
     )
     plan.check()
-    _ = source.files  # reads every footer
     output.check_writable()
     return plan, warnings
 
