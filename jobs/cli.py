@@ -49,10 +49,6 @@ def run(
     beam_options: Annotated[list[str] | None, typer.Argument(help="After --: Beam's own options.")] = None,
 ) -> None:
     """Run the main job: notes in, tables out. Stopped, the same command goes on where it was."""
-    from jobs import run as main_job
-    from jobs.progress import progress_for
-    from jobs.summary import print_summary
-
     models: dict[str, str] = {}
     for entry in model or []:
         head, mark, place = entry.partition("=")
@@ -71,6 +67,11 @@ def run(
     job = load(config, set_ or [], options)
     if beam_options and job.engine != "beam":
         raise RequestError("options after -- are for --engine beam")
+
+    from jobs import run as main_job
+    from jobs.progress import progress_for
+    from jobs.summary import print_summary
+
     errors = Console(stderr=True)
     result, warnings = main_job.run(job, progress_for(errors), fresh=fresh)
     for warning in warnings:

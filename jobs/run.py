@@ -8,10 +8,6 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from transforms.assertion.stage import Assertion
-from transforms.deid.stage import Deidentify
-from transforms.deid.tagger import ReplicaTagger
-from transforms.sections.stage import Sections
 
 from jobs.config import Job
 from pipelines.engines import Engine
@@ -22,11 +18,8 @@ from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
 from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, resolve, shipped
-from transforms.clinical_bert.stage import ClinicalBert
 from transforms.deid.pseudonyms import Key, Pseudonyms
-from transforms.icd.coding import CodingOptions
 from transforms.stage import Resources, Stage
-from transforms.validate import Validate
 
 KEY_VARIABLE = "NOTEMILL_KEY"
 PACKAGES = ("apache-beam", "ray", "torch", "transformers", "pyarrow", "presidio-analyzer", "spacy", "fsspec")
@@ -38,7 +31,7 @@ def checkpoints(job: Job) -> dict[str, Checkpoint]:
     Raises:
         RequestError: a checkpoint cannot be read, or lacks the head's weights.
     """
-    heads = list(job.model.heads) if "clinical_bert" in job.stages else []
+    heads: list[str] = [*job.model.heads] if "clinical_bert" in job.stages else []
     if job.deidentify.tagger:
         heads.append("deid")
     try:
@@ -50,6 +43,15 @@ def checkpoints(job: Job) -> dict[str, Checkpoint]:
 
 def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
     """The job's stages, in order."""
+    # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
+    from transforms.assertion.stage import Assertion
+    from transforms.clinical_bert.stage import ClinicalBert
+    from transforms.deid.stage import Deidentify
+    from transforms.deid.tagger import ReplicaTagger
+    from transforms.icd.coding import CodingOptions
+    from transforms.sections.stage import Sections
+    from transforms.validate import Validate
+
     model = job.model
     tagger = (
         ReplicaTagger(
@@ -58,6 +60,7 @@ def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
             precision=model.precision,
             window=model.window,
             threads=model.threads,
+            device=model.device,
         )
         if job.deidentify.tagger
         else None
@@ -83,7 +86,7 @@ def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
 
 def key_for(output: Folder, *, fresh: bool) -> tuple[Key, tuple[str, ...]]:
     """The key of the pseudonyms: from the environment, from the run that is resumed, or a new random one."""
-    if text := os.environ.get(KEY_VARIABLE):
+    if text := os.environ.get(KEY_VARIABLE, "").strip():
         return Key.from_text(text), ()
     warning = f"{KEY_VARIABLE} is not set: ids are made with a random key and will not join across runs"
     if not fresh and (kept := output.get(KEY)) is not None:
@@ -145,7 +148,7 @@ def run(job: Job, progress: Progress, *, fresh: bool = False) -> tuple[Outcome, 
         RunError: the run failed, or rows are unaccounted for. What is finished stays; the same command goes on.
     """
     plan, warnings = plan_job(job, fresh=fresh)
-    random_key = not os.environ.get(KEY_VARIABLE)
+    random_key = not os.environ.get(KEY_VARIABLE, "").strip()
     outcome = execute(plan, engine_for(job), progress, facts=_facts(job), fresh=fresh, keep_key=random_key)
     return outcome, warnings
 

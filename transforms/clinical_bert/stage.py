@@ -20,10 +20,9 @@ DEFAULT_HEADS = ("ner", "icd", "readmission")
 
 @dataclass(frozen=True)
 class ClinicalBert:
-    """Adds `entities`, `codes`, `chunk_scores` and `n_tokens`.
+    """Adds the column of each of its heads (`entities`, `codes`, `chunk_scores`), and `n_tokens`.
 
-    A head that is not configured leaves its column null. The assertion fields of an entity are null: a later
-    stage fills them.
+    The assertion fields of an entity are null: a later stage fills them.
 
     Attributes:
         heads: pairs of a head's name and its checkpoint.
@@ -44,7 +43,10 @@ class ClinicalBert:
     resources: Resources = field(default=Resources(cpus=1), repr=False)
     name: ClassVar[str] = "clinical_bert"
     reads: ClassVar[pa.Schema] = schema.columns("text", "sections")
-    adds: ClassVar[pa.Schema] = schema.columns("entities", "codes", "chunk_scores", "n_tokens")
+
+    @property
+    def adds(self) -> pa.Schema:
+        return schema.columns(*(str(HEADS[head].column) for head, _ in self.heads), "n_tokens")
 
     def __post_init__(self) -> None:
         unfit = [head for head, _ in self.heads if head not in HEADS or HEADS[head].column is None]
@@ -101,8 +103,8 @@ class ClinicalBertWorker:
             for head, of_head in results.items()
         }
         filled["n_tokens"] = self._replica.n_tokens
-        for column in ClinicalBert.adds:
-            notes = with_column(notes, column, filled.get(column.name, [None] * len(texts)))
+        for column, values in filled.items():
+            notes = with_column(notes, schema.IN_FLIGHT.field(column), values)
         return notes
 
     def close(self) -> None:
