@@ -199,6 +199,8 @@ def own_head(folder: Path, head: str) -> Path | None:
 
 
 def _find(spec: str) -> tuple[Path, str]:
+    if not spec:
+        raise CheckpointError("the checkpoint's name is empty: name its folder or a Hub id")
     folder = Path(spec).expanduser()
     if folder.is_dir():
         return folder, ""
@@ -290,11 +292,20 @@ def _check_hugging_face(
         raise CheckpointError(f"{lacks}: its class is {named}, *{spec.task} is needed (`notemill train` makes one)")
     if spec.kind == TOKEN_CLASSIFICATION and fitting[0] not in LINEAR_TOKEN_CLASSIFIERS:
         raise CheckpointError(f"checkpoint {source!r}: token classification with {fitting[0]} is not supported yet")
+    classes = {
+        shape[0]
+        for name, shape in shapes.items()
+        if name.startswith(("classifier.", "score.")) and name.endswith("weight") and shape
+    }
+    if spec.kind != TOKEN_CLASSIFICATION:
+        # Two classes are the default of transformers, which then writes no id2label.
+        if not classes & {1, 2}:
+            raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for one class or two")
+        return
     labels = config.get("id2label")
     if not isinstance(labels, dict) or not labels:
         raise CheckpointError(f"checkpoint {source!r}: its config.json has no id2label, which names the head's labels")
-    classifiers = {name: shape for name, shape in shapes.items() if name.startswith("classifier.")}
-    if not any(name.endswith("weight") and shape and shape[0] == len(labels) for name, shape in classifiers.items()):
+    if len(labels) not in classes:
         raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for its {len(labels)} labels")
 
 
