@@ -25,7 +25,7 @@ from jobs.training.model import CodingTask, Task, make_task, save, title_embeddi
 from pipelines.errors import RequestError
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
-from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.encoder import Encoder, pick_device
 from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.icd.table import CodeTable
 
@@ -65,6 +65,7 @@ def train(
     *,
     dev: str | Sequence[str] = (),
     options: LoopOptions | None = None,
+    device: str = "auto",
     command: str = "",
     log: Callable[[str], None] = _log.info,
 ) -> TrainSummary:
@@ -79,6 +80,7 @@ def train(
         output: folder for the checkpoint; an older one there is replaced.
         dev: further sources, all of whose documents are dev.
         options: of the optimisation.
+        device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
         command: for the model card: how this was started.
         log: takes lines of progress, which hold numbers only.
 
@@ -99,14 +101,17 @@ def train(
         replace(s, name=f"{s.name} (dev source)") for u in dev_sources for s in data_sets.read(u, heads, only_dev=True)
     ]
     table = CodeTable.shipped()
+    before = _n_codes(sets)
     sets = [_billable(s, table) for s in sets]
+    if dropped := before - _n_codes(sets):
+        log(f"{dropped} of {before} gold codes are left out: not billable in the {table.release}")
     if dev_sources:
         # Held-out generated notes are the better measure: the other notes are all for training.
         sets = [DataSet(s.name, s.train + s.dev, []) if s.name.startswith("generated") and s.train else s for s in sets]
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     tokenizer = NoteTokenizer(hf_tokenizer)
-    backbone = _backbone(folder)
+    backbone = _backbone(folder).to(pick_device(device))
     window = min(options.window, positions(read_json(folder / "config.json")))
     tasks = _tasks(heads, sets, backbone, tokenizer, window, table)
     training = [document for s in sets for document in s.train]
@@ -203,6 +208,10 @@ def _billable(data: DataSet, table: CodeTable) -> DataSet:
     return DataSet(data.name, [clean(d) for d in data.train], [clean(d) for d in data.dev])
 
 
+def _n_codes(sets: Sequence[DataSet]) -> int:
+    return sum(len(document.codes or ()) for s in sets for document in s.train + s.dev)
+
+
 def _tasks(
     heads: Sequence[str],
     sets: Sequence[DataSet],
@@ -227,7 +236,7 @@ def _tasks(
             embeddings = title_embeddings(encoder, tokenizer, [table.description(code) for code in labels])
         elif not any(document.readmitted is not None for s in sets for document in s.train):
             raise RequestError("no training document has a readmission label")
-        tasks[head] = make_task(head, labels, width, embeddings)
+        tasks[head] = make_task(head, labels, width, embeddings).to(backbone.device)
     return tasks
 
 

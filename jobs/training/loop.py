@@ -111,7 +111,8 @@ def states_of(backbone: Any, tokenizer: NoteTokenizer, batch: Sequence[Item]) ->
         ids[row, 1 : n + 1] = torch.from_numpy(item.tokens.ids[window.start : window.stop].astype("int64"))
         ids[row, n + 1] = tokenizer.last
         mask[row, : n + 2] = 1
-    output = backbone(input_ids=ids, attention_mask=mask).last_hidden_state
+    device = backbone.device
+    output = backbone(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
     states = []
     row = 0
     for item in batch:
@@ -215,14 +216,15 @@ def _step(
     optimizer: torch.optim.Optimizer,
     options: LoopOptions,
 ) -> dict[str, float]:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    device = backbone.device
+    with torch.autocast(device.type, dtype=torch.bfloat16):
         with torch.set_grad_enabled(not options.freeze_backbone):
             states = states_of(backbone, tokenizer, batch)
         losses = {}
         for head, task in tasks.items():
             pairs = [(s, item.targets[head]) for s, item in zip(states, batch, strict=True) if head in item.targets]
             if pairs:
-                losses[head] = task.loss([s for s, _ in pairs], [target for _, target in pairs])
+                losses[head] = task.loss([s for s, _ in pairs], [target.to(device) for _, target in pairs])
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

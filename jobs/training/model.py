@@ -144,7 +144,7 @@ class ReadmissionTask(nn.Module):
                 means.append(of_note[first:last].float().mean(dim=0))
                 gold.append(float(label))
         logits = self.linear(torch.stack(means))[:, 0].float()
-        return functional.binary_cross_entropy_with_logits(logits, torch.tensor(gold))
+        return functional.binary_cross_entropy_with_logits(logits, torch.tensor(gold, device=logits.device))
 
     def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         return {"labels": ["readmitted"]}, {"weight": self.linear.weight, "bias": self.linear.bias}
@@ -157,7 +157,7 @@ def title_embeddings(encoder: Encoder, tokenizer: NoteTokenizer, titles: Sequenc
     """Mean token state of each title, shape (titles, width), and the mean length of a token's state."""
     states = encoder.encode(tokenizer(titles))
     norms = torch.cat(states).float().norm(dim=1)
-    return torch.stack([of_title.float().mean(dim=0) for of_title in states]).clone(), float(norms.mean())
+    return torch.stack([of_title.float().mean(dim=0) for of_title in states]), float(norms.mean())
 
 
 def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[torch.Tensor, float] | None) -> Task:
