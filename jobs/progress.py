@@ -54,8 +54,8 @@ class _Counts:
 class LineProgress:
     """A line every `LINE_SECONDS`, for logs."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
         self._counts = _Counts(0, 0)
         self._next = 0.0
 
