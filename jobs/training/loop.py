@@ -14,10 +14,15 @@ from torch import nn
 
 from jobs.training.documents import Document
 from jobs.training.model import Task
+from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, plan
 
 _WARM_UP: Final = 0.06  # share of the run
 _CLIP: Final = 1.0  # norm of the gradient
+
+# The gradient of a thousand codes is far longer than that of a few labels; unweighted, it would drown them in
+# the backbone, whose optimizer scales by the gradients' usual size.
+_WEIGHT: Final = {LABEL_ATTENTION: 0.08}
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,8 @@ def _step(
             if pairs:
                 losses[head] = task.loss([s for s, _ in pairs], [target.to(device) for _, target in pairs])
     optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    weighted = [loss * _WEIGHT.get(HEADS[head].kind, 1.0) for head, loss in losses.items()]
+    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     nn.utils.clip_grad_norm_(parameters, _CLIP)
     optimizer.step()

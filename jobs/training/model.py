@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
 from jobs.training.documents import Document
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.checkpoints import own_head, read_json
 from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.heads.readmission import chunk_tokens
 from transforms.clinical_bert.heads.tokens import OUTSIDE, word_bounds
@@ -177,6 +178,22 @@ def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[to
             raise ValueError("a coding head starts from the embeddings of its codes' titles")
         return CodingTask(labels, *embeddings)
     return ReadmissionTask(width)
+
+
+def go_on(task: Task, folder: Path, head: str) -> bool:
+    """Takes over the weights of a head that the base has already, if it has the same labels.
+
+    Returns:
+        Whether it did.
+    """
+    description = own_head(folder, head)
+    if description is None or read_json(description)["labels"] != task.export()[0]["labels"]:
+        return False
+    stored = load_file(description.with_suffix(".safetensors"))
+    with torch.no_grad():
+        for name, weight in task.export()[1].items():
+            weight.copy_(stored[name])
+    return True
 
 
 def save(
