@@ -131,7 +131,7 @@ class Detector:
             places = [
                 (start, end)
                 for start, end in known.mentions(text, folded, of_label, self._lexicon, capital=True)
-                if not self._lexicon.is_used_as_eponym(text, end)
+                if not self._lexicon.is_used_as_eponym(text, end) and not text.startswith(":", end)
             ]
             echoes += known.join(text, places, label, ECHO, 0.7)
         return echoes

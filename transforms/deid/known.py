@@ -24,6 +24,10 @@ _TITLES: Final = frozenset(
 )
 _BETWEEN: Final = re.compile(r"[\s,.\-]{0,3}(?:[^\W\d_]\.?[\s,.]{1,2}){0,2}")
 _INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\w)")
+_INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'])(?:[^\W\d_]\. ?){1,2}\Z")
+_SUFFIX_AFTER: Final = re.compile(r",? (?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
+_TITLE_BEFORE: Final = re.compile(r"\b(?:pt|patient|mr|mrs|ms|miss|dr|name)[.:]?[ \t]{1,3}\Z")
+"""In a note all in lower case these make a name of an ordinary word (`pt church resting`)."""
 _SHORTEST_ID: Final = 5
 
 
@@ -96,7 +100,7 @@ def mentions(
             if _joined(folded.text, at - 1) or _joined(folded.text, end):
                 continue
             span = folded.raw(at, end)
-            if not needs_capital or text[span[0]].isupper():
+            if not needs_capital or text[span[0]].isupper() or _TITLE_BEFORE.search(folded.text, max(0, at - 12), at):
                 yield span
 
 
@@ -118,9 +122,15 @@ def join(text: str, parts: Iterable[tuple[int, int]], label: str, recognizer: st
 
 
 def _with_initial(text: str, span: PhiSpan) -> PhiSpan:
-    """`SMITH, JOHN A.`: the initial after a name of several parts belongs to it."""
+    """`SMITH, JOHN A.`, `John Smith Jr`: what follows a name of several parts belongs to it."""
+    suffix = _SUFFIX_AFTER.match(text, span.end)
+    if suffix:
+        return span._replace(end=suffix.end())
     initial = _INITIAL_AFTER.match(text, span.end)
     several = any(char in " ," for char in text[span.start : span.end])
-    if initial and several and initial.group().strip(" .,").isupper() and initial.group().strip(" .,") != "I":
-        return span._replace(end=initial.end())
-    return span
+    letter = initial.group().strip(" .,") if initial else ""
+    shy = text[span.start : span.end].islower() and letter not in ("a", "i")
+    if initial and several and letter != "I" and (letter.isupper() or shy):
+        span = span._replace(end=initial.end())
+    before = _INITIAL_BEFORE.search(text, max(0, span.start - 8), span.start)
+    return span._replace(start=before.start()) if before else span

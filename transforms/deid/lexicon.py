@@ -38,6 +38,9 @@ _EPONYM_FORMS: Final = re.compile(
 )
 
 
+_NO_NAMES: Final = ("eponyms", "devices", "drugs", "companies")
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Sets of lower-case words.
@@ -45,7 +48,7 @@ class Lexicon:
     Attributes:
         ordinary: words of common prose.
         names_too: those of `ordinary` that are also names.
-        eponyms: eponyms, devices and drugs.
+        eponyms: eponyms, devices, drugs, companies.
         eponym_names: those of `eponyms` that are frequent names of people.
         placeholders: words that stand for a name that was taken out.
     """
@@ -66,7 +69,7 @@ class Lexicon:
         return cls(
             ordinary=frozenset(line.rstrip("*") for line in lines),
             names_too=frozenset(line[:-1] for line in lines if line.endswith("*")),
-            eponyms=frozenset(f"{tables['eponyms']} {tables['devices']} {tables['drugs']}".split()),
+            eponyms=frozenset(" ".join(tables[key] for key in _NO_NAMES).split()),
             eponym_names=frozenset(tables["names_too"].split()),
             placeholders=frozenset(tables["placeholders"].split()),
         )
@@ -89,7 +92,7 @@ class Lexicon:
         word = word.removesuffix("'s").removesuffix("’s")
         if "-" in word:
             return all(part in self.eponyms for part in word.split("-"))
-        return word in self.eponyms and word not in self.eponym_names
+        return (word in self.eponyms or word.removesuffix("s") in self.eponyms) and word not in self.eponym_names
 
     def is_used_as_eponym(self, text: str, end: int) -> bool:
         """Whether a disease, sign or device follows the word that ends at `end` (`Smith's fracture`)."""

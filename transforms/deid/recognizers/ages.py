@@ -10,18 +10,27 @@ from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_
 
 _OLD: Final = r"(?:9\d|1[0-3]\d)"
 _AGED: Final = re.compile(
-    rf"({_OLD})(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}(?:old|o\b|of age|young|female|male|f\b|m\b|woman"
-    rf"|man|gentleman|lady)"
-    rf"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o|\s?(?:[mf] (?:with|w/|who|presents"
-    rf"|presenting|admitted|s/p|h/o|hx|found|from|p/w)\b)"
-    rf"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?(?:m|f)/)"
+    rf"{_OLD}(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
+    r"(?:old|o\b|of age|young|female|male|f\b|m\b|woman|man|gentleman|lady)"
+    r"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
+    r"|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
+    r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
+    r"|\s?-?y[a-z]{2,4}[ -]old\b|, (?:known|is|was|who|with|presents|presented|admitted|male|female|has|a)\b|\s[mf]\)"
+    r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;]))"
 )
+_SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\Z)")
+"""Of the raw text: `(90 F)`, `97 M w/ CHF`; but `temp 98 F`."""
+_TEMPERATURE_BEFORE: Final = re.compile(r"\b(?:t|temp|tmax|tm|temperature|tcurrent|fever|to|of|at|was|is)[\s:=]{0,3}\Z")
 _AGE_BEFORE: Final = re.compile(
-    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=]{1,3}$"
-    r"|\bat (?:the )?age(?: of)? $"
+    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=]{1,3}\Z"
+    r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:at|@)\s\Z"
+    r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse)"
+    r"(?: is|'s| was) (?:now )?\Z"
 )
 _RUN: Final = re.compile(_OLD)
-_UNIT_AFTER: Final = re.compile(r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b)|\.\d")
+_UNIT_AFTER: Final = re.compile(
+    r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|breaths|beats)|\.\d"
+)
 _WORDS: Final = re.compile(
     r"(?:ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a) hundred(?:(?: and)?[ -](?:one|two"
     r"|three|four|five|six|seven|eight|nine|ten))?)"
@@ -35,16 +44,22 @@ class AgeRecognizer(ClinicalRecognizer):
     labels: ClassVar[tuple[str, ...]] = ("AGE",)
     title: ClassVar[str] = "ages"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+    def find(self, text: str, lowered: str) -> Iterator[Found]:
         for number in _RUN.finditer(lowered):
             start, end = number.span()
             before = lowered[start - 1 : start]
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
                 continue
-            if _AGED.match(lowered, start):
+            if _AGED.match(lowered, start) or _is_sexed(text, lowered, start):
                 yield Found(start, end, "AGE", 0.9)
             elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - 24), start):
                 yield Found(start, end, "AGE", 0.85)
         if "ninety" in lowered or "hundred" in lowered:
             for words in _WORDS.finditer(lowered):
                 yield Found(*words.span(), "AGE", 0.85)
+
+
+def _is_sexed(text: str, lowered: str, start: int) -> bool:
+    if _SEX.match(text, start) is None:
+        return False
+    return _TEMPERATURE_BEFORE.search(lowered, max(0, start - 16), start) is None

@@ -9,26 +9,33 @@ from typing import ClassVar, Final
 
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences
 
-_CORE: Final = re.compile(r"\d\d\d\)?[ .\-–‑/]{0,3}\d\d\d[ .\-–‑]{0,3}\d\d\d\d(?![\w%]|[-.]\d)")
+_CORE: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-–‑\n]{0,3}\d\d\d\d(?![\w%]|[-.]\d)")
 """Ten digits grouped 3-3-4, or not grouped."""
-_WITH_EXTENSION: Final = re.compile(r"\d\d\d\)?[ .\-–‑/]{0,3}\d\d\d[ .\-–‑]{0,3}\d\d\d\d(?=x\d)")
-_PREFIX: Final = re.compile(r"(?:(?<![\w.])(?:\+\s?1|001|1|\+\d{1,2})[ .\-]{0,2})?\(?$")
+_WITH_EXTENSION: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-–‑\n]{0,3}\d\d\d\d(?=x\d)")
+_PREFIX: Final = re.compile(r"(?:(?<![\w.])(?:\+\s?1|001|1|\+\d{1,2})[ .\-]{0,2})?\(?\Z")
 _EXTENSION: Final = re.compile(r",?\s{0,2}(?:x|ext\.?|extension)\s?[#:]?\s?\d{1,6}(?!\w)")
-_FAX: Final = re.compile(r"\b(?:fax|facsimile|f)\b[^\n\d]{0,18}$")
+_FAX: Final = re.compile(r"\b(?:fax|facsimile|f)\b[^\n\d]{0,18}\Z")
 _FAX_AFTER: Final = re.compile(r"\s?\(?fax\b")
 _SHORT: Final = re.compile(r"\d\d\d[-.–‑ ]\d\d\d\d(?![\w%]|[-.]\d)")
 _LINE: Final = (
-    r"(?:tele)?phone|tel|ph|cell|mobile|pager|paged?|paging|beeper|bpr|fax|call(?:ed|ing)?|contact(?:ed)?"
+    r"(?:tele)?phoned?|tel|ph|cell|mobile|pager|paged?|paging|beeper|bpr|fax|call(?:ed|ing)?|contact(?:ed)?"
     r"|reach(?:ed)?|callback|call back|home|work"
     r"|hotline|voicemail|number|p|h|c|w|o"
 )
-_SHORT_BEFORE: Final = re.compile(rf"\b(?:{_LINE})\b[^\n\d]{{0,24}}$")
+_SHORT_BEFORE: Final = re.compile(rf"\b(?:{_LINE})\b[^\n\d]{{0,24}}\Z")
 _TRIGGERED: Final = re.compile(
     r"(?:pager|paged?|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
-    r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{4,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
+    r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{3,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
+)
+_UNIT_AFTER: Final = re.compile(r" ?(?:(?:ml|cc|mg|mcg|kcal|cal|units?|iu|cells|copies|k|mm|g)\b|/\w)")
+_PAGER: Final = re.compile(r"(?:p|pgr|bpr)\s?(?:#?\d{4,5}|x\d{3,5}|#\d{3}|(?<=\np)\d{3}(?=\s*\n))(?![\w%/]|[.,-]\d)")
+_AFTER_DEGREE: Final = re.compile(
+    r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}(#\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
 )
 _TRIGGERS: Final = ("pager", "page", "beeper", "bpr", "ext", "phone", "tel", "cell")
-_X_NUMBER: Final = re.compile(r"x ?(\d-?\d{4}|\d{4,5})(?![\w%/]|[.,-]\d|\s?(?:mg|ml|mm|cm|days?|weeks?|rounds))")
+_X_NUMBER: Final = re.compile(
+    r"x(?: ?\d-\d{4}| ?\d{4,5}|\d{3})(?![\w%/]|[.,-]\d|\s?(?:mg|ml|mm|cm|days?|weeks?|rounds))"
+)
 
 
 class PhoneRecognizer(ClinicalRecognizer):
@@ -46,11 +53,9 @@ class PhoneRecognizer(ClinicalRecognizer):
                 break
         for match in _SHORT.finditer(lowered):
             start, end = match.span()
-            if lowered[start - 1 : start] and (is_word_char(lowered, start - 1) or lowered[start - 1] in "-./"):
+            if start and (is_word_char(lowered, start - 1) or lowered[start - 1] in "-./"):
                 continue
-            if _SHORT_BEFORE.search(lowered, max(0, start - 40), start) or (
-                lowered[start + 3] in "-‑" and lowered[start : start + 3] == "555"
-            ):
+            if _SHORT_BEFORE.search(lowered, max(0, start - 40), start) or _is_exchange(match):
                 yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.8)
         for trigger in _TRIGGERS:
             for at in occurrences(lowered, trigger):
@@ -58,10 +63,25 @@ class PhoneRecognizer(ClinicalRecognizer):
                 if found_number:
                     start, end = found_number.span("number")
                     yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)
+        for at in occurrences(lowered, "p"):
+            pager = None if is_word_char(lowered, at - 1) else _PAGER.match(lowered, at)
+            if pager:
+                yield Found(*pager.span(), "PHONE", 0.6)
+        for badge in _AFTER_DEGREE.finditer(lowered):
+            if not is_word_char(lowered, badge.start() - 1):
+                yield Found(*badge.span(1), "PHONE", 0.6)
         for at in occurrences(lowered, "x"):
             extension = None if is_word_char(lowered, at - 1) else _X_NUMBER.match(lowered, at)
             if extension:
                 yield Found(at, extension.end(), "PHONE", 0.6)
+
+
+def _is_exchange(match: re.Match[str]) -> bool:
+    """`555-0192` by itself; `500-1000` is a range, and what a unit follows is one too."""
+    digits = match.group()
+    ranged = int(digits[:3]) % 25 == 0 and int(digits[4:]) % 25 == 0
+    unit = _UNIT_AFTER.match(match.string, match.end())
+    return digits[3] in "-‑" and digits[0] not in "01" and not ranged and not unit
 
 
 def _full(lowered: str, match: re.Match[str]) -> Found | None:
@@ -95,7 +115,7 @@ def _label(lowered: str, start: int, end: int) -> str:
     return "FAX" if fax else "PHONE"
 
 
-_LOCAL: Final = re.compile(r"[\w.+%'\-]{1,64}$")
+_LOCAL: Final = re.compile(r"[\w.+%'\-]{1,64}\Z")
 _DOMAIN: Final = re.compile(r"\s?@\s?(?:[^\W_](?:[\w\-]*[^\W_])?\.)+[^\W\d_]{2,24}")
 _SCHEME: Final = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"'\])}]+")
 _HOST: Final = re.compile(

@@ -15,9 +15,14 @@ _FORM_NAMES: Final = frozenset(_TABLE["form_names"].split())
 _PROPER: Final = frozenset(_TABLE["proper"].split())
 _HINTS: Final = tuple({kind.lower().split()[0] for kind in _TABLE["kinds"]})
 
-_KIND: Final = re.compile(rf"(?:{longest_first(_TABLE['kinds'])})\b")
-_HEAD: Final = re.compile(r"(?:(?:[A-Z][\w'’]*(?:[.\-&][\w'’]+)*\.?|of|the|and|&|at|for|de|la)[ ](?:- )?){1,7}$")
+_KIND: Final = re.compile(
+    rf"(?:{longest_first(_TABLE['kinds'])})\b(?! (?i:day|course|stay|follow|discharge|bed|admission|records?)\b)"
+)
+_HEAD: Final = re.compile(r"(?:(?:[A-Z][\w'’]*(?:[.\-&][\w'’]+)*\.?|of|the|and|&|at|for|de|la)[ ](?:- )?){1,7}\Z")
 _LONGEST_HEAD: Final = 70
+_FIELD: Final = re.compile(r"(?:facility|hospital|institution|campus|location|site)(?: name)?:[ \t]*")
+_FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  ))")
+_STOP: Final = frozenset(("to", "this", "at", "from", "in", "by", "with", "our", "your", "known", "or", "was", "is"))
 
 
 class FacilityRecognizer(ClinicalRecognizer):
@@ -31,6 +36,10 @@ class FacilityRecognizer(ClinicalRecognizer):
         super().__init__()
 
     def find(self, text: str, lowered: str) -> Iterator[Found]:
+        for field in _FIELD.finditer(lowered):
+            value = _FIELD_VALUE.match(text, field.end()) if _heads_field(lowered, field.start()) else None
+            if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):
+                yield Found(*value.span(), "HOSPITAL", 0.75)
         if not any(hint in lowered for hint in _HINTS):
             return
         for kind in _KIND.finditer(text):
@@ -45,6 +54,8 @@ class FacilityRecognizer(ClinicalRecognizer):
     def _start(self, text: str, head: int, kind: re.Match[str]) -> int | None:
         """Where the name begins; None when no word between `head` and the kind of facility names one."""
         words = list(re.finditer(r"\S+", text[head : kind.start()]))
+        stops = [at for at, word in enumerate(words) if word.group().lower() in _STOP or _ends_sentence(word.group())]
+        del words[: stops[-1] + 1 if stops else 0]
         while words and (self._is_generic(words[0].group()) or _only_leads(words)):
             words.pop(0)
         names = [word.group() for word in words if word.group()[0].isupper() and not self._is_generic(word.group())]
@@ -67,3 +78,14 @@ class FacilityRecognizer(ClinicalRecognizer):
 def _only_leads(words: list[re.Match[str]]) -> bool:
     """Whether the first word only leads to the name: `Notes of the Medina ...`."""
     return words[0].group().islower() or (len(words) > 2 and words[1].group() == "of" and words[2].group() == "the")
+
+
+def _heads_field(lowered: str, at: int) -> bool:
+    """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is none)."""
+    before = lowered[max(0, at - 12) : at].rstrip(" \t")
+    return not before or before[-1] in "\n|;" or lowered[at - 2 : at] == "  " or lowered[at - 1] == "\t"
+
+
+def _ends_sentence(word: str) -> bool:
+    """Whether a full stop ends the word, and is none of an abbreviation (`St.`)."""
+    return word.endswith(".") and len(word) > 4

@@ -16,7 +16,7 @@ _TABLE: Final = table("names.toml")
 _PARTICLES: Final = frozenset(_TABLE["particles"].split())
 _SUFFIXES: Final = frozenset(_TABLE["suffixes"].split())
 _HONORIFICS: Final = frozenset(_TABLE["honorifics"].split())
-_DEGREES: Final = frozenset(_TABLE["degrees"].split())
+DEGREES: Final = frozenset(_TABLE["degrees"].split())
 
 WORD: Final = re.compile(r"[^\W\d_]+(?:['’`\-](?!s\b)[^\W\d_]+)*")
 """A word of a name; the possessive `'s` is no part of it."""
@@ -29,12 +29,13 @@ DEGREE: Final = re.compile(
 """A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
 WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
 
+_LONGEST_ACRONYM: Final = 6
 _FULL_LINE: Final = 60
 """A line of at least this many characters was broken by the editor, so a name may go on in the next."""
 
 _BACK: Final = re.compile(
     r"(?:[^\W\d_][^\W\d_'’\-]*(?:['’\-][^\W\d_]+)*(?:\.(?= ?[^\W\d_]))?(?:,? |\.))*"
-    r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?$"
+    r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?\Z"
 )
 _LONGEST_BACK: Final = 48
 
@@ -87,7 +88,8 @@ class NameReader:
                 break
             comma = comma or "," in text[position:gap]
             position = gap
-        return (at, end) if names else None
+        lone = names == 1 and not sure and not comma and end - at <= _LONGEST_ACRONYM and text[at:end].isupper()
+        return (at, end) if names and not lone else None
 
     def _kind(
         self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
@@ -104,19 +106,18 @@ class NameReader:
             return "particle"
         if self._lexicon.is_placeholder(lowered) or lowered in _HONORIFICS:
             return None
-        if lowered in _DEGREES and (word.isupper() or more):
+        if lowered in DEGREES and (word.isupper() or more):
             return None
         if not word[0].isupper():
             rare = len(word) > 2 and not ordinary and not self._lexicon.is_eponym(lowered)
             return "name" if sure and first and rare else None
         if ordinary:
-            expected = (first and sure) or (more and not shouting)
+            expected = (first and sure and len(word) > 2) or (more and not shouting)
             return "name" if expected and self._lexicon.is_name_too(lowered) else None
         if sure:
             return "name"
-        abbreviation = word.isupper() and len(word) <= 3 and not more and text[end : end + 1] != ","
         eponym = self._lexicon.is_used_as_eponym(text, end) or (not more and self._lexicon.is_eponym(lowered))
-        return None if abbreviation or eponym else "name"
+        return None if eponym else "name"
 
     def _name_follows(self, text: str, at: int) -> bool:
         while text[at : at + 1] in (" ", "."):
@@ -140,7 +141,7 @@ class NameReader:
         end = at
         if not comma and text.startswith(",", at):
             following = WORD.match(text, at + 1 + text.startswith(" ", at + 1))
-            if following is None or not following.group()[0].isupper() or following.group().lower() in _DEGREES:
+            if following is None or not following.group()[0].isupper() or following.group().lower() in DEGREES:
                 return None
             end += 1
         blanks = 0
@@ -163,7 +164,7 @@ class NameReader:
         for count, match in enumerate(reversed(words[-4:])):
             word = match.group()
             lowered = word.lower()
-            if lowered in _DEGREES and len(word) > 1:
+            if lowered in DEGREES and len(word) > 1:
                 continue  # the first of two degrees
             particle = lowered in _PARTICLES and names > 0
             if not (word[0].isupper() or particle) or lowered in _HONORIFICS:

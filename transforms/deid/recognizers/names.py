@@ -26,7 +26,7 @@ _DEGREE_HINTS: Final = (
 
 _DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
 _AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
-_FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?$")
+_FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?\Z")
 _LONGEST_FIELD: Final = 48
 _AT_LINE_START: Final = frozenset(("name", "re", "subject", "to", "from", "by", "per", "called", "signed", "baby"))
 _BEFORE_NAME: Final = ("patient", "pt", "last", "first", "middle", "'s", "full", "maiden", "electronically")
@@ -81,10 +81,21 @@ class NameRecognizer(ClinicalRecognizer):
             label = "DOCTOR" if title in _OF_DOCTORS else "PATIENT"
             for at in occurrences(lowered, title):
                 match = None if is_word_char(lowered, at - 1) else _TITLE.match(lowered, at)
-                if match and _is_title(text[at : match.end()].strip(), text, match.end()):
+                if match and self._is_title(text[at : match.end()].strip(), text, match.end()):
                     name = self._reader.read(text, match.end(), sure=True)
                     if name:
                         yield Found(*name, label, 0.95)
+
+    def _is_title(self, written: str, text: str, at: int) -> bool:
+        """`MS Contin`, `MR HEAD`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
+        if written.rstrip(".") not in ("MR", "MS"):
+            return True
+        word = WORD.match(text, at)
+        if word is None or not word.group().isupper():
+            return False
+        if written.endswith("."):
+            return True
+        return written == "MR" and len(word.group()) > 3 and not self._lexicon.is_ordinary(word.group().lower())
 
     def _degrees(self, text: str) -> Iterator[Found]:
         for degree in DEGREE.finditer(text):
@@ -92,6 +103,8 @@ class NameRecognizer(ClinicalRecognizer):
             if start is None:
                 continue
             # `CBC, PT` and `Boston, MA` look like the weaker degrees: those need a first and a last name.
+            if text[degree.start() - 1] == "." and text[start : degree.start()].isupper():
+                continue  # `per SS. MD notified`
             weak = degree.group().strip(", \t") in WEAK_DEGREES
             if not weak or " " in text[start : degree.start()].strip():
                 yield Found(start, degree.start(), "DOCTOR", 0.9)
@@ -159,16 +172,6 @@ class NameRecognizer(ClinicalRecognizer):
         plain = [word for word in long if self._lexicon.is_ordinary(word)]
         eponyms = [word for word in long if self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word)]
         return len(plain) + len(eponyms) < len(long) and all(self._lexicon.is_name_too(word) for word in plain)
-
-
-def _is_title(written: str, text: str, at: int) -> bool:
-    """`MS Contin`, `MR angiogram`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
-    if written.rstrip(".") not in ("MR", "MS"):
-        return True
-    word = WORD.match(text, at)
-    if word is None or not word.group().isupper():
-        return False
-    return written.endswith(".") or (written == "MR" and len(word.group()) > 3)
 
 
 def _field_label(head: str) -> str | None:

@@ -18,6 +18,7 @@ from transforms.deid.recognizers.base import (
     occurrences,
     table,
 )
+from transforms.deid.recognizers.name_reader import DEGREES
 
 _TABLE: Final = table("places.toml")
 _STATES: Final = longest_first(_TABLE["states"])
@@ -30,7 +31,10 @@ _CITY_HEADS: Final = frozenset(_TABLE["city_heads"].split())
 
 _ZIP: Final = r"\d{5}(?:[-–]\d{4})?(?![\w]|[-.]\d)"
 _STATE_ZIP: Final = re.compile(rf"\b(?:{_POSTAL}|{_STATES})[.,]?\s{{1,3}}({_ZIP})")
-_LOWER_STATE_ZIP: Final = re.compile(rf",\s?(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}({_ZIP})")
+_LOWER_STATE_ZIP: Final = re.compile(
+    rf"(?:,\s?(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}({_ZIP})"
+    rf"|[a-z] (?:{_POSTAL.lower()}|{_STATES.lower()})\s{{1,3}}({_ZIP})(?=\s*(?:\n|\Z|\||;|,|\.|  )))"
+)
 _ZIP_WORD: Final = re.compile(rf"zip(?:[ -]?code)?(?: is)?[\s:#]{{0,3}}({_ZIP})")
 _ZIP_FOUR: Final = re.compile(r"\d{5}-\d{4}(?![\w]|-\d)")
 
@@ -40,14 +44,18 @@ _UNIT: Final = (
 )
 _COMPASS: Final = r"(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?)?"
 _WORD: Final = r"(?:[^\W\d_][\w'’.\-]*|\d{1,3}(?:st|nd|rd|th))"
-_STREET: Final = re.compile(
-    rf"(?P<number>\d{{1,6}}(?:-\d{{1,4}})?[a-d]?)\s(?P<name>(?:{_WORD} ){{1,4}}?)"
+_NUMBER: Final = re.compile(r"\d(?<![\w./:-]\d)\d{0,5}(?:-\d{1,4})?[a-d]?(?=[ \n][^\W_])")
+_SUFFIX: Final = (
     rf"(?:(?P<strong>{longest_first(_TABLE['street_strong'].split())})"
     rf"|(?P<weak>{longest_first(_TABLE['street_weak'].split())}))\b\.?{_COMPASS}{_UNIT}"
 )
+_STREETS: Final = tuple(
+    re.compile(rf"[ \n](?P<name>{' '.join([_WORD] * count)})[ \n]{_SUFFIX}") for count in (1, 2, 3, 4)
+)
+"""One for each number of words before `Street` and its like."""
+_ENDS_ADDRESS: Final = re.compile(r"\s*(?:,|\n|\Z|\||;|/|\t|  |\()| [^\W\d_][\w .]{2,24},? [A-Za-z]{2},? \d{5}")
 _SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
 _BOX: Final = re.compile(r"(?:p\.? ?o\.?|post office) ?box \d{1,6}")
-_DIGITS: Final = re.compile(r"\d(?<![\w./]\d)\d{0,5}")
 
 _CITY_NAME: Final = r"(?:(?:St|Ste|Ft|Mt)\. )?[A-Z][a-zA-Z'’\-]+(?:[ -](?:of|de|la|del|on|the|[A-Z][a-zA-Z'’\-]+)){0,3}"
 _CITY_STATE: Final = re.compile(
@@ -82,37 +90,47 @@ class PlaceRecognizer(ClinicalRecognizer):
         if ", " in text:
             for match in _CITY_STATE.finditer(text):
                 start, end = self._city(text, *match.span(1 if match[1] else 2))
-                if start < end:
+                # `Medicine, Tennessee Heart Institute`: ordinary words need their ZIP code.
+                words = text[start:end].lower().split()
+                plain = all(self._lexicon.is_ordinary(word) or word in DEGREES for word in words)
+                if start < end and (match.group()[-1].isdigit() or not plain):
                     yield Found(start, end, "CITY", 0.85)
         if any(hint in lowered for hint in _CITY_HINTS):
             yield from self._cities_by_verb(text, lowered)
 
     def _streets(self, text: str, lowered: str) -> Iterator[Found]:
         done = 0
-        for digits in _DIGITS.finditer(lowered):
-            if digits.start() < done:
+        for number in _NUMBER.finditer(lowered):
+            if number.start() < done:
                 continue
-            match = _STREET.match(lowered, digits.start())
-            if match and self._is_street(text, match):
-                yield Found(*match.span(), "STREET", 0.85)
-                done = match.end()
+            matches = [pattern.match(lowered, number.end()) for pattern in _STREETS]
+            ends = [match.end() for match in matches if match and self._is_street(text, number, match)]
+            if ends:
+                done = max(ends)  # `Country Club Road` is more than `Country Club`
+                yield Found(number.start(), done, "STREET", 0.85)
         for at in occurrences(lowered, "box "):
             box = _BOX.search(lowered, max(0, at - 12), at + 12)
             if box and not is_word_char(lowered, box.start() - 1):
                 yield Found(*box.span(), "STREET", 0.9)
 
-    def _is_street(self, text: str, match: re.Match[str]) -> bool:
+    def _is_street(self, text: str, number: re.Match[str], match: re.Match[str]) -> bool:
         words = text[match.start("name") : match.end("name")].split()
-        if not text[match.end("name")].isupper() or not all(word[0].isupper() or word[0].isdigit() for word in words):
+        if any(word.endswith(".") and len(word) > 3 for word in words):
             return False
         plain = [word for word in words if self._lexicon.is_ordinary(word.strip(".").lower())]
         proper = len(plain) < len(words)
-        long = len(match["number"]) >= 2
+        digits = len(number.group())
+        ends = _ENDS_ADDRESS.match(text, match.end()) is not None
+        suffix = match.start("strong") if match["strong"] else match.start("weak")
+        if not text[suffix].isupper() or not all(word[0].isupper() or word[0].isdigit() for word in words):
+            # A note in lower case: a number of an address, a proper word, a plain suffix.
+            lower = not any(char.isupper() for char in match.group())
+            return lower and ends and digits >= 3 and (proper or match["strong"] is not None)
         if match["weak"]:
-            return proper and len(match["number"]) >= 3
+            return digits >= 3 and (proper or ends)
         if match["strong"] in _SHORT_SUFFIXES:  # `10 Units Dr.` is no street
-            return proper or (long and all(self._lexicon.is_name_too(word.lower()) for word in plain))
-        return proper or long or len(words) == 1
+            return proper or (digits >= 2 and ends)
+        return proper or digits >= 2 or len(words) == 1
 
     def _cities_by_verb(self, text: str, lowered: str) -> Iterator[Found]:
         for trigger in _CITY_TRIGGER.finditer(lowered):
@@ -142,7 +160,7 @@ def _zips(text: str, lowered: str) -> Iterator[Found]:
     for match in _STATE_ZIP.finditer(text):
         yield Found(*match.span(1), "ZIP", 0.95)
     for match in _LOWER_STATE_ZIP.finditer(lowered):
-        yield Found(*match.span(1), "ZIP", 0.9)
+        yield Found(*match.span(1 if match[1] else 2), "ZIP", 0.9)
     for at in occurrences(lowered, "zip"):
         word = _ZIP_WORD.match(lowered, at)
         if word:
