@@ -193,7 +193,9 @@ class RayEngine:
         pools = arrange(plan.stages, total.get("CPU", 0.0), total.get("GPU", 0.0), self.replicas)
         context = ray.data.DataContext.get_current().copy()
         context.enable_progress_bars = False
-        context.target_max_block_size = None  # what a reader yields is a block: a split is never merged with others
+        # Bytes: each row becomes a block of its own as soon as it is yielded. Larger, or None, and all splits of a
+        # reading task would wait for each other and go to one actor.
+        context.target_max_block_size = 1
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         with ray.data.DataContext.current(context):
             rows = [{"task": pickle.dumps(task)} for task in tasks]

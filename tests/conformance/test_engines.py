@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,6 +97,18 @@ def test_four_replicas_see_one_logical_gpu_each(tmp_path: Path) -> None:
     assert all(len(worker["devices"]) == 1 for worker in pinned)
     assert {worker["devices"][0] for worker in pinned} == {"0", "1", "2", "3"}
     assert all(not worker["devices"] for worker in outcome.manifest["workers"] if "count" not in worker["stages"])
+
+
+def test_the_splits_of_one_row_group_are_shared_out_and_reported_one_by_one(tmp_path: Path) -> None:
+    path = write_notes(tmp_path / "in.parquet", notes_table(60))
+    plan = make_plan(path, tmp_path / "out", Count(seconds=0.5), split_rows=5)
+    progress = Quiet()
+    arrived: list[float] = []
+    progress.advance = lambda receipt: arrived.append(time.time() - receipt.finished)  # type: ignore[method-assign]
+    outcome = execute(plan, RayEngine(), progress, facts={})
+    assert len({worker["pid"] for worker in outcome.manifest["workers"]}) == 2
+    assert len(arrived) == 12
+    assert max(arrived) < 3  # seconds; all splits together take that long on two actors
 
 
 def test_more_accelerators_than_there_are_is_refused_before_any_work(tmp_path: Path) -> None:
