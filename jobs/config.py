@@ -98,7 +98,7 @@ class Job(_Table):
     preset: Literal["notemill", "mimic-iv-note", "mimic-iii", "omop"] = "notemill"
     engine: Literal["ray", "local", "beam"] = "ray"
     stages: list[str] = list(STAGES)
-    split_rows: int = Field(500, ge=1, description="Notes of a split, the unit of work and of resuming.")
+    split_rows: int = Field(200, ge=1, description="Notes of a split, the unit of work and of resuming.")
     max_characters: int = Field(1_000_000, ge=1, description="Longer notes are rejected.")
     ids: Literal["pseudonym", "keep"] = "pseudonym"
     columns: Columns = Columns()
