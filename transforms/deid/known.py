@@ -23,11 +23,12 @@ _TITLES: Final = frozenset(
     ["mr", "mrs", "ms", "miss", "dr", "md", "jr", "sr", "ii", "iii", "iv", "phd", "rn", "esq", "prof", "rev"]
 )
 _BETWEEN: Final = re.compile(r"[\s,.\-]{0,3}(?:[^\W\d_]\.?[\s,.]{1,2}){0,2}")
-_INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\w)")
+_INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\.?\w)")
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'])(?:[^\W\d_]\. ?){1,2}\Z")
 _SUFFIX_AFTER: Final = re.compile(r",? (?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
 _TITLE_BEFORE: Final = re.compile(r"\b(?:pt|patient|mr|mrs|ms|miss|dr|name)[.:]?[ \t]{1,3}\Z")
 """In a note all in lower case these make a name of an ordinary word (`pt church resting`)."""
+_VALUE_AFTER: Final = re.compile(r"[ :=\-]{0,3}\d")
 _SHORTEST_ID: Final = 5
 
 
@@ -99,6 +100,8 @@ def mentions(
             end = at + len(part)
             if _joined(folded.text, at - 1) or _joined(folded.text, end):
                 continue
+            if len(part) == 2 and _VALUE_AFTER.match(folded.text, end):
+                continue  # `Na 138` of a patient named Na
             span = folded.raw(at, end)
             if not needs_capital or text[span[0]].isupper() or _TITLE_BEFORE.search(folded.text, max(0, at - 12), at):
                 yield span

@@ -15,9 +15,13 @@ _AGED: Final = re.compile(
     r"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
     r"|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
     r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
-    r"|\s?-?y[a-z]{2,4}[ -]old\b|, (?:known|is|was|who|with|presents|presented|admitted|male|female|has|a)\b|\s[mf]\)"
+    r"|\s?-?y[a-z]{2,4}[ -]old\b|\s[mf]\)"
     r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;]))"
 )
+_APPOSITION: Final = re.compile(
+    rf"(?<=[a-z], ){_OLD}, (?:known|is|was|who|with|presents|presented|admitted|male|female|has|a)\b"
+)
+"""`Jane Roe, 95, known to our service`."""
 _SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\Z)")
 """Of the raw text: `(90 F)`, `97 M w/ CHF`; but `temp 98 F`."""
 _TEMPERATURE_BEFORE: Final = re.compile(r"\b(?:t|temp|tmax|tm|temperature|tcurrent|fever|to|of|at|was|is)[\s:=]{0,3}\Z")
@@ -50,7 +54,7 @@ class AgeRecognizer(ClinicalRecognizer):
             before = lowered[start - 1 : start]
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
                 continue
-            if _AGED.match(lowered, start) or _is_sexed(text, lowered, start):
+            if _AGED.match(lowered, start) or _APPOSITION.match(lowered, start) or _is_sexed(text, lowered, start):
                 yield Found(start, end, "AGE", 0.9)
             elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - 24), start):
                 yield Found(start, end, "AGE", 0.85)

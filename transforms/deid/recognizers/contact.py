@@ -24,13 +24,15 @@ _LINE: Final = (
 )
 _SHORT_BEFORE: Final = re.compile(rf"\b(?:{_LINE})\b[^\n\d]{{0,24}}\Z")
 _TRIGGERED: Final = re.compile(
-    r"(?:pager|paged?|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
+    r"(?:pager|paged|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
     r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{3,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
 )
 _UNIT_AFTER: Final = re.compile(r" ?(?:(?:ml|cc|mg|mcg|kcal|cal|units?|iu|cells|copies|k|mm|g)\b|/\w)")
-_PAGER: Final = re.compile(r"(?:p|pgr|bpr)\s?(?:#?\d{4,5}|x\d{3,5}|#\d{3}|(?<=\np)\d{3}(?=\s*\n))(?![\w%/]|[.,-]\d)")
+_PAGER: Final = re.compile(
+    r"(?:(?:pgr|bpr)\s?#?\d{4,5}|px\d{3,5}|p\d{5}|p#\d{3,5}|(?<=\n)p\d{3,5}(?=\s*\n))(?![\w%/]|[.,-]\d)"
+)
 _AFTER_DEGREE: Final = re.compile(
-    r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}(#\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
+    r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}([p#]\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
 )
 _TRIGGERS: Final = ("pager", "page", "beeper", "bpr", "ext", "phone", "tel", "cell")
 _X_NUMBER: Final = re.compile(
@@ -76,12 +78,16 @@ class PhoneRecognizer(ClinicalRecognizer):
                 yield Found(at, extension.end(), "PHONE", 0.6)
 
 
+_RANGE_BEFORE: Final = re.compile(r"\b(?:normal|nl|ref|range|reference)[\s:]{1,2}\Z")
+
+
 def _is_exchange(match: re.Match[str]) -> bool:
     """`555-0192` by itself; `500-1000` is a range, and what a unit follows is one too."""
     digits = match.group()
     ranged = int(digits[:3]) % 25 == 0 and int(digits[4:]) % 25 == 0
     unit = _UNIT_AFTER.match(match.string, match.end())
-    return digits[3] in "-‑" and digits[0] not in "01" and not ranged and not unit
+    normal = _RANGE_BEFORE.search(match.string, max(0, match.start() - 12), match.start())
+    return digits[3] in "-‑" and digits[0] not in "01" and not (ranged or unit or normal)
 
 
 def _full(lowered: str, match: re.Match[str]) -> Found | None:

@@ -42,7 +42,7 @@ _FRACTIONS: Final = frozenset(
 )
 _JOINED: Final = re.compile(r"\s?(?:-|–|—|/|,|&|\+|to|through|thru|until|and|or)\s?(?:on )?")
 _LONGEST_JOIN: Final = 12
-_SLASHED_END: Final = re.compile(r"-\d\d?/\d\d?(?![\w/])")
+_SLASHED_END: Final = re.compile(r"-\d\d?/\d\d?(?![\w/]|\s(?:weeks?|days?|months?|years?|hours?|inch|cm|tab))")
 _DAY_RANGE: Final = re.compile(r"[-–](\d\d?)(?![\w/.%-])")
 
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -108,6 +108,8 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
         return True
     if lowered.startswith(")", end) and _ASIDE_BEFORE.search(before):
         return True  # `(General Hospital, 6/10)`
+    if day[1] == 10 and day[0] < 10 and not re.search(r"\bin\s\Z", before):
+        return None  # `about 3/10` is pain, if anything
     if _DATES_OFTEN.search(before):
         ends = lowered[end : end + 1] in (":", ";", ".", ")") and re.search(r"\bin\s\Z|:\Z", before) is not None
         return True if ends or day not in _FRACTIONS or lowered.startswith(":", end) else None

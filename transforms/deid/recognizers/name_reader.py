@@ -18,7 +18,7 @@ _SUFFIXES: Final = frozenset(_TABLE["suffixes"].split())
 _HONORIFICS: Final = frozenset(_TABLE["honorifics"].split())
 DEGREES: Final = frozenset(_TABLE["degrees"].split())
 
-WORD: Final = re.compile(r"[^\W\d_]+(?:['’`\-](?!s\b)[^\W\d_]+)*")
+WORD: Final = re.compile(r"[^\W\d_]+(?:['’`\-](?![sS]\b)[^\W\d_]+)*")
 """A word of a name; the possessive `'s` is no part of it."""
 
 DEGREE: Final = re.compile(

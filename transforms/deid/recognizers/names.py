@@ -88,6 +88,8 @@ class NameRecognizer(ClinicalRecognizer):
 
     def _is_title(self, written: str, text: str, at: int) -> bool:
         """`MS Contin`, `MR HEAD`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
+        if written == "ms." and text[max(0, at - 6) : at - 4].strip().isdigit():
+            return False  # `600 ms. The`
         if written.rstrip(".") not in ("MR", "MS"):
             return True
         word = WORD.match(text, at)

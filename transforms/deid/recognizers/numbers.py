@@ -18,11 +18,11 @@ _SSN_WORD: Final = re.compile(
     r"(\d{3}[- ]?\d{2}[- \n]?\d{4}|[x*]{3}-?[x*]{2}-?\d{4}|\d{4})(?!\w)"
 )
 _LAST_FOUR: Final = re.compile(
-    r"last (?:4|four)(?: (?:digits|of))*(?: (?:his|her|the|social|ssn|security|number))*[^\d\n]{0,10}(\d{4})(?!\d)"
+    r"last\s(?:4|four)(?: (?:digits|of))*(?: (?:his|her|the|social|ssn|security|number))*[^\d]{0,10}(\d{4})(?!\d)"
 )
 
 _NUMBER_WORD: Final = r"(?:number|numbers|num|nbr|no|id|#s?|code|card|identifier)"
-_NAMED: Final = rf"(?=\s?\(?{_NUMBER_WORD}(?![a-z])|\s?[:#]|\s[a-z-]*(?:\d[a-z-]*){{5}})"
+_NAMED: Final = rf"(?=\s?\(?{_NUMBER_WORD}(?![a-z])|\s?#|:?\s[a-z-]*(?:\d[a-z-]*){{5}})"
 _GAP: Final = rf"(?:\s?\(?{_NUMBER_WORD}\b\.?\)?|\s?#){{0,3}}(?: (?:is|was|of))?[ \t:#=\-.(*]{{0,4}}(?:\n[ \t]*)?"
 _VALUE: Final = (
     r"(?P<value>[a-z0-9](?:[a-z0-9*]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])"
@@ -72,7 +72,7 @@ _QUANTITY: Final = re.compile(rf"\d+(?:{_UNITS}|[x]\d*|s|th|st|nd|rd|am|pm|h|hrs
 _CODE_BEFORE: Final = re.compile(
     r"(?:snomed|loinc|cpt|icd|hcpcs|rxnorm|cui|omim|ndc|nct|pmid|isbn|\$)[ \w:#.\-]{0,12}\Z"
 )
-_RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})\Z")
+_RANGE: Final = re.compile(r"(\d{1,4})-(\d{1,4})\Z")
 _SPACED: Final = re.compile(r"#\s?(\d{2,3} \d{2,3} \d{2,4})(?!\w)")
 _VIN: Final = re.compile(r"[a-hj-npr-z0-9]{17}\Z")
 _MBI: Final = re.compile(r"[1-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d\Z")
@@ -115,7 +115,7 @@ def _social(lowered: str) -> Iterator[Found]:
             named = None if is_word_char(lowered, at - 1) else _SSN_WORD.match(lowered, at)
             if named:
                 yield Found(*named.span(1), "SSN", 0.97)
-    for at in occurrences(lowered, "last "):
+    for at in occurrences(lowered, "last"):
         four = _LAST_FOUR.match(lowered, at)
         if four:
             yield Found(*four.span(1), "SSN", 0.8)
@@ -194,7 +194,7 @@ def _is_quantity(lowered: str, start: int, end: int, token: str) -> bool:
     if _QUANTITY_AFTER.match(lowered, end) or _QUANTITY.match(token):
         return True
     limits = _RANGE.match(token)
-    if limits and all(int(limit) % 5 == 0 or 1800 <= int(limit) < 2300 for limit in limits.groups()):
+    if limits and (int(limits[1]) < int(limits[2]) or all(int(limit) % 5 == 0 for limit in limits.groups())):
         return True
     return _CODE_BEFORE.search(lowered, max(0, start - 20), start) is not None
 
