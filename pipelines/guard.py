@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.errors import RequestError, RunError
 from transforms import schema
+from transforms.clinical_bert.checkpoints import CheckpointError
 from transforms.stage import NoteError, Stage, with_column
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,10 @@ _RAW: Final = ("text", "patient_name", "note_time")
 
 class ContractError(Exception):
     """A stage broke its contract for all notes alike: the run stops, for no note is at fault."""
+
+
+SHOWN: Final = (NoteError, CheckpointError, ContractError, RequestError, RunError)
+"""Errors whose messages are written for people and hold no note text."""
 
 
 class Guard:
@@ -108,7 +114,7 @@ def describe(error: BaseException) -> str:
 
     Any other message may quote the note.
     """
-    if isinstance(error, NoteError):
+    if isinstance(error, SHOWN):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:

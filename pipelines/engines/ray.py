@@ -102,9 +102,12 @@ class _Reader:
         self._plan = plan
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        for task in batch["task"].to_pylist():
-            for parcel in self._plan.read(pickle.loads(task)):
-                yield _table([parcel.to_row()])
+        try:
+            for task in batch["task"].to_pylist():
+                for parcel in self._plan.read(pickle.loads(task)):
+                    yield _table([parcel.to_row()])
+        except Exception as error:  # noqa: BLE001 - told to the driver, see `_failed`
+            yield _failed(error)
 
 
 class _Replica:
@@ -112,19 +115,40 @@ class _Replica:
 
     def __init__(self, stages: tuple[Stage, ...], sink: Sink | None) -> None:
         devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-        self._line = Line(stages, tuple(str(device) for device in devices))
         self._sink = sink
+        self._line: Line | None = None
+        self._failure: pa.Table | None = None
+        try:
+            self._line = Line(stages, tuple(str(device) for device in devices))
+        except Exception as error:  # noqa: BLE001 - told to the driver, see `_failed`
+            self._failure = _failed(error)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        parcels = (self._line.process(Parcel.from_row(row)) for row in batch.to_pylist())
-        if self._sink is None:
-            return _table([parcel.to_row() for parcel in parcels])
-        receipts = [self._sink.write(parcel).to_json() for parcel in parcels]
-        return pa.table({"receipt": pa.array(receipts, pa.string())})
+        if batch["failure"].null_count < batch.num_rows:
+            return batch
+        if self._line is None:
+            return self._failure
+        try:
+            parcels = [self._line.process(Parcel.from_row(row)) for row in batch.to_pylist()]
+            if self._sink is None:
+                return _table([parcel.to_row() for parcel in parcels])
+            return _table([{"label": self._sink.write(parcel).to_json()} for parcel in parcels])
+        except Exception as error:  # noqa: BLE001 - told to the driver, see `_failed`
+            return _failed(error)
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(rows, pa.schema([("label", pa.string()), ("notes", pa.large_binary())]))
+    fields = [("label", pa.string()), ("notes", pa.large_binary()), ("failure", pa.string())]
+    return pa.Table.from_pylist(rows, pa.schema(fields))
+
+
+def _failed(error: Exception) -> pa.Table:
+    """A row that tells the driver why a worker cannot go on.
+
+    An exception that leaves a worker is printed by Ray with all its tracebacks and messages, on the terminal and in
+    its logs; and a worker that cannot be opened is opened again for ever.
+    """
+    return _table([{"failure": f"{type(error).__name__}: {describe(error)}"}])
 
 
 @contextmanager
@@ -214,8 +238,9 @@ class RayEngine:
                 )
             try:
                 for batch in notes.iter_batches(batch_size=None, batch_format="pyarrow"):
-                    for receipt in batch["receipt"].to_pylist():
-                        yield Receipt.from_json(receipt)
+                    for row in batch.to_pylist():
+                        if row["failure"] is not None:
+                            raise RunError(f"a worker failed: {row['failure']}")
+                        yield Receipt.from_json(row["label"])
             except ray.exceptions.RayError as error:
-                cause = getattr(error, "cause", None) or error
-                raise RunError(f"a Ray worker failed: {type(cause).__name__} {describe(cause)}") from error
+                raise RunError(f"Ray failed: {type(error).__name__}; its logs say more") from error

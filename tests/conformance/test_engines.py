@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
 import pytest
@@ -135,6 +137,22 @@ def test_arranging_leaves_room_for_readers(gpus: float, replicas: int | None, si
     assert [pool.size for pool in pools] == sizes
     assert sum(pool.size * pool.cpus for pool in pools) <= 1.5 + 1e-3
     assert all(pool.cpus > 0 for pool in pools)
+
+
+@dataclass(frozen=True)
+class Shut(Count):
+    """A stage that cannot be opened."""
+
+    def open(self) -> NoReturn:
+        raise ValueError("no model at SECRET place")
+
+
+def test_a_stage_that_cannot_be_opened_fails_a_ray_run_in_one_line(
+    notes: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RunError, match=r"a worker failed: ValueError: test_engines.py:\d+ in open"):
+        run(make_plan(notes, tmp_path / "out", Shut()), RayEngine())
+    assert "SECRET" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("engine", list(ENGINES))
