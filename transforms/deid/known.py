@@ -103,7 +103,8 @@ def mentions(
             if len(part) == 2 and _VALUE_AFTER.match(folded.text, end):
                 continue  # `Na 138` of a patient named Na
             span = folded.raw(at, end)
-            if not needs_capital or text[span[0]].isupper() or _TITLE_BEFORE.search(folded.text, max(0, at - 12), at):
+            titled = not capital and _TITLE_BEFORE.search(folded.text, max(0, at - 12), at)
+            if not needs_capital or text[span[0]].isupper() or titled:
                 yield span
 
 

@@ -33,7 +33,7 @@ _EPONYM_FORMS: Final = re.compile(
     r"|dressing|boot|brace|bandage|wire|wires|scissors|blade|knife|elevator|curette|cannula|trocar|balloon|stent"
     r"|prosthesis|nail|screw|plate|rod|filter|monitor|lamp"
     r"|respirations?|breathing|strip|jelly|rings?|grade|stage|type|triad|point|tendon|canal|duct|ligament|pads?"
-    r"|spots?|nevus|barr[eé]|beck|hallpike|pugh|johnson|ganz)\b",
+    r"|spots?|nevus|barr[eé]|beck|hallpike|pugh|johnson|ganz|ii|developmental)\b",
     re.IGNORECASE,
 )
 
@@ -85,7 +85,7 @@ class Lexicon:
 
     def is_name_too(self, word: str) -> bool:
         """Whether a lower-case ordinary word is also a name."""
-        return word in self.names_too
+        return all(part in self.names_too for part in word.split("-"))
 
     def is_eponym(self, word: str) -> bool:
         """Whether the lower-case `word` is an eponym, a device or a drug, and no frequent name of people."""

@@ -1,4 +1,4 @@
-"""Hospitals and other facilities, by their form: proper words before `Hospital`, `Clinic`, `Medical Center`."""
+"""Hospitals and other facilities by their form (`Mercy General Hospital`); employers by the words before them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,17 @@ _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\|
 _STOP: Final = frozenset(("to", "this", "at", "from", "in", "by", "with", "our", "your", "known", "or", "was", "is"))
 
 
+_EMPLOYER_NAME: Final = re.compile(r"(?:the )?[A-Z][\w'’&\-]*(?:[ \n](?:and |& |of |the )?[A-Z][\w'’&\-]*){0,4}")
+_EMPLOYER: Final = re.compile(
+    r"(?:(?:occupation/)?employer|pharmacy|school):[ \t]*|(?:employed (?:by|at)|work(?:s|ed|ing)? (?:at|for)"
+    r"|employee of|retired from)\s"
+)
+
+
 class FacilityRecognizer(ClinicalRecognizer):
     """Facilities with a name (`Mercy General Hospital`), not those without one (`the pain clinic`)."""
 
-    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL",)
+    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL", "ORGANIZATION")
     title: ClassVar[str] = "facilities"
 
     def __init__(self) -> None:
@@ -40,6 +47,10 @@ class FacilityRecognizer(ClinicalRecognizer):
             value = _FIELD_VALUE.match(text, field.end()) if _heads_field(lowered, field.start()) else None
             if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):
                 yield Found(*value.span(), "HOSPITAL", 0.75)
+        for trigger in _EMPLOYER.finditer(lowered):
+            value = None if is_word_char(lowered, trigger.start() - 1) else _EMPLOYER_NAME.match(text, trigger.end())
+            if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):
+                yield Found(*value.span(), "ORGANIZATION", 0.7)
         if not any(hint in lowered for hint in _HINTS):
             return
         for kind in _KIND.finditer(text):
@@ -81,7 +92,8 @@ def _only_leads(words: list[re.Match[str]]) -> bool:
 
 
 def _heads_field(lowered: str, at: int) -> bool:
-    """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is none)."""
+    """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is "
+    "none)."""
     before = lowered[max(0, at - 12) : at].rstrip(" \t")
     return not before or before[-1] in "\n|;" or lowered[at - 2 : at] == "  " or lowered[at - 1] == "\t"
 

@@ -38,6 +38,8 @@ _NAME_LINE: Final = re.compile(
     r"^[ \t]*([A-Z][A-Z'’\-]+, ?[A-Z][A-Z'’\-]+(?: [A-Z](?:\.|[A-Z'’\-]+)?)?)[ \t]*(?=$|\t|  |\()", re.MULTILINE
 )
 _COMMA_NAME: Final = re.compile(r"(?:pt|patient)\.?[ \t]{1,2}(?=[^\W\d_]{2,}, ?[^\W\d_])")
+_LOGIN: Final = re.compile(r"\.? ?\(([a-z][a-z0-9._]{3,20})\)")
+_DICTATION_INITIALS: Final = re.compile(r"^(?:DT|DD|T|D): ?[^\n]{6,30}\n([A-Z]{2,4}/[A-Z]{2,4})$", re.MULTILINE)
 _SIGNATURE: Final = re.compile(r"(?:^|\n)[ \t]*(?:/s/|//)[ \t]*")
 
 
@@ -60,7 +62,7 @@ _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 class NameRecognizer(ClinicalRecognizer):
     """Names beside a title, a degree, a relative or the name of a field."""
 
-    labels: ClassVar[tuple[str, ...]] = ("PATIENT", "DOCTOR")
+    labels: ClassVar[tuple[str, ...]] = ("PATIENT", "DOCTOR", "USERNAME")
     title: ClassVar[str] = "names"
 
     def __init__(self) -> None:
@@ -110,6 +112,9 @@ class NameRecognizer(ClinicalRecognizer):
             weak = degree.group().strip(", \t") in WEAK_DEGREES
             if not weak or " " in text[start : degree.start()].strip():
                 yield Found(start, degree.start(), "DOCTOR", 0.9)
+            login = _LOGIN.match(text, degree.end())
+            if login:
+                yield Found(*login.span(1), "USERNAME", 0.8)
 
     def _fields(self, text: str, lowered: str) -> Iterator[Found]:
         """`Attending: Jane Roe`, `Patient Name - ROE, JANE`."""
@@ -162,6 +167,8 @@ class NameRecognizer(ClinicalRecognizer):
             )
             if name and "," in text[name[0] : name[1]]:
                 yield Found(*name, "PATIENT", 0.85)
+        for initials in _DICTATION_INITIALS.finditer(text):
+            yield Found(*initials.span(1), "DOCTOR", 0.7)
         if "//" in text or "/s/" in lowered:
             for match in _SIGNATURE.finditer(lowered):
                 name = self._reader.read(text, match.end(), sure=False)

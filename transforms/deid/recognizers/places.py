@@ -6,7 +6,7 @@ A state is no Safe Harbor identifier and stays, also within an address.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
@@ -140,7 +140,7 @@ class PlaceRecognizer(ClinicalRecognizer):
             start, end = self._city(text, *name.span())
             words = text[start:end].lower().split()
             acronym = end - start < 5 and text[start:end].isupper()
-            if start == name.start() and start < end and not acronym and not _LARGER.issuperset(words):
+            if start == name.start() and start < end and not acronym and not is_larger_than_city(words):
                 yield Found(start, end, "CITY", 0.75)
 
     def _city(self, text: str, start: int, end: int) -> tuple[int, int]:
@@ -169,3 +169,8 @@ def _zips(text: str, lowered: str) -> Iterator[Found]:
         before = lowered[match.start() - 1 : match.start()]
         if before not in ("-", ".") and not is_word_char(lowered, match.start() - 1):
             yield Found(*match.span(), "ZIP", 0.8)
+
+
+def is_larger_than_city(words: Iterable[str]) -> bool:
+    """Whether lower-case words are only those of states and countries."""
+    return _LARGER.issuperset(words)
