@@ -107,7 +107,9 @@ def train(
         log(f"{dropped} of {before} gold codes are left out: not billable in the {table.release}")
     if dev_sources:
         # Held-out generated notes are the better measure: the other notes are all for training.
-        sets = [DataSet(s.name, s.train + s.dev, []) if s.name.startswith("generated") and s.train else s for s in sets]
+        sets = [
+            replace(s, train=s.train + s.dev, dev=[]) if s.name.startswith("generated") and s.train else s for s in sets
+        ]
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     tokenizer = NoteTokenizer(hf_tokenizer)
@@ -147,7 +149,7 @@ def train(
         heads=heads,
         base=base,
         base_folder=folder,
-        sets=[(s.name, len(s.train), len(s.dev)) for s in sets],
+        sets=[(s.name, s.about, len(s.train), len(s.dev)) for s in sets],
         options=asdict(options),
         command=command,
         figures=figures,
@@ -208,7 +210,7 @@ def _billable(data: DataSet, table: CodeTable) -> DataSet:
             return document
         return replace(document, codes=frozenset(code for code in document.codes if table.is_billable(code)))
 
-    return DataSet(data.name, [clean(d) for d in data.train], [clean(d) for d in data.dev])
+    return replace(data, train=[clean(d) for d in data.train], dev=[clean(d) for d in data.dev])
 
 
 def _n_codes(sets: Sequence[DataSet]) -> int:

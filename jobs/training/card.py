@@ -19,7 +19,7 @@ _CORPORA: Final[dict[str, str]] = {
     ),
     "generated notes": "notes of `notemill generate`: synthetic, with gold labels by construction",
     "generated notes (dev source)": (
-        "notes of `notemill generate` in wording that the training notes do not have (names, forms and phrases apart)"
+        "notes of `notemill generate` for dev alone; the wordings `train` and `heldout` share no names, forms, phrases"
     ),
 }
 _BASES: Final[dict[str, str]] = {
@@ -30,6 +30,10 @@ _BASES: Final[dict[str, str]] = {
 }
 
 
+_BASE_LINE: Final = "- Base: "
+_COMMAND_LINE: Final = "    "
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the card tells.
@@ -38,7 +42,7 @@ class Facts:
         heads: that were trained.
         base: as it was asked for.
         base_folder: where it was found.
-        sets: name, training documents and dev documents of each data set.
+        sets: name, how it was made, training documents and dev documents of each data set.
         options: of the optimisation.
         command: how it was started; empty if not from the command line.
         figures: dev figures by head and data set.
@@ -52,7 +56,7 @@ class Facts:
     heads: Sequence[str]
     base: str
     base_folder: Path
-    sets: Sequence[tuple[str, int, int]]
+    sets: Sequence[tuple[str, str, int, int]]
     options: Mapping[str, Any]
     command: str
     figures: Mapping[str, Mapping[str, Figures]]
@@ -65,6 +69,7 @@ class Facts:
 
 def write_card(path: Path, facts: Facts) -> None:
     """Writes the card in Markdown with the metadata block that the Hub reads."""
+    origin, steps = _lineage(facts)
     lines = [
         "---",
         "license: apache-2.0",
@@ -77,7 +82,7 @@ def write_card(path: Path, facts: Facts) -> None:
         "One encoder that serves all of its heads in a single pass. Load it with "
         f"`notemill run --model {facts.heads[0]}=PATH`.",
         "",
-        f"- Base: {_BASES.get(facts.base, facts.base)}",
+        f"{_BASE_LINE}{origin}",
         "- Weights: float16 safetensors; the encoder beside this page, the heads under `heads/`",
         *(f"- `{head}`: {_labels(facts.labels[head])}" for head in facts.heads),
         *([f"- Codes: {facts.icd_release}"] if "icd" in facts.heads else []),
@@ -86,7 +91,10 @@ def write_card(path: Path, facts: Facts) -> None:
         "",
         "| data set | documents for training | documents for dev |",
         "|---|---:|---:|",
-        *(f"| {_CORPORA.get(name, name)} | {train} | {dev} |" for name, train, dev in facts.sets),
+        *(
+            f"| {_CORPORA.get(name, name)}{f' ({about})' if about else ''} | {train} | {dev} |"
+            for name, about, train, dev in facts.sets
+        ),
         "",
         "## Dev figures",
         "",
@@ -94,18 +102,34 @@ def write_card(path: Path, facts: Facts) -> None:
         "",
         "## How it was trained",
         "",
-        *([f"    {facts.command}", ""] if facts.command else []),
-        f"{facts.tokens:,} tokens (padding included) in {facts.seconds / 60:.0f} minutes, with "
-        + ", ".join(f"{key} {value}" for key, value in facts.options.items())
-        + "; AdamW, bfloat16 autocast. "
-        + ", ".join(f"{name} {version}" for name, version in facts.versions.items())
-        + ".",
+        *(f"{_COMMAND_LINE}{step}" for step in steps),
+        *([""] if steps else []),
+        f"{'The last of these: ' if len(steps) > 1 else ''}{facts.tokens:,} tokens (padding included) in "
+        f"{facts.seconds / 60:.0f} minutes, with {_listed(facts.options)}; AdamW, bfloat16 autocast. "
+        f"{_listed(facts.versions)}.",
         "",
         "## Limits",
         "",
         *_limits(facts),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _lineage(facts: Facts) -> tuple[str, list[str]]:
+    """The base that all began from, and every command since: a base that we trained tells its own in its card."""
+    origin, steps = _BASES.get(facts.base, facts.base), []
+    card = facts.base_folder / "README.md"
+    if card.is_file():
+        lines = card.read_text(encoding="utf-8").splitlines()
+        told = [line.removeprefix(_BASE_LINE) for line in lines if line.startswith(_BASE_LINE)]
+        if told:
+            origin = told[0]
+            steps = [line.removeprefix(_COMMAND_LINE) for line in lines if line.startswith(_COMMAND_LINE + "notemill")]
+    return origin, steps + ([facts.command] if facts.command else [])
 
 
 def _labels(labels: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ of start, end, label) for token heads; `text`, `codes` for coding; `text`, `labe
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,11 +57,12 @@ class Document:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Documents of one source, by split."""
+    """Documents of one source, by split; `about` says how generated notes were made."""
 
     name: str
     train: list[Document]
     dev: list[Document]
+    about: str = ""
 
 
 def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[DataSet]:
@@ -87,7 +89,7 @@ def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[Data
             f"no data for {', '.join(heads)} in {uri!r}: name a Parquet file or a folder of generated notes"
         )
     if only_dev:
-        return [DataSet(data.name, [], data.train + data.dev) for data in sets]
+        return [DataSet(data.name, [], data.train + data.dev, data.about) for data in sets]
     return sets
 
 
@@ -245,4 +247,7 @@ def _generated(fs: Any, path: str, heads: Sequence[str]) -> list[DataSet]:
                     group=row["encounter_id"] or "",
                 )
             )
-    return [DataSet(name, splits[False], splits[True])]
+    with fs.open(f"{path}/_generate.json", "rb") as file:
+        made = json.load(file)
+    about = f"{made['notes']} notes, seed {made['seed']}, wording {made['wording']}"
+    return [DataSet(name, splits[False], splits[True], about)]

@@ -84,6 +84,7 @@ def test_all_heads_on_one_backbone(base: str, notes: str, tmp_path: Path) -> Non
         results = replica.annotate(["fever and pain " * 200])
     assert set(results) == set(heads)
     texts = pq.read_table(f"{notes}/notes")["text"].to_pylist()
+    assert "(10 notes, seed 4, wording all)" in (out / "README.md").read_text()
     told = "\n".join(lines) + (out / "README.md").read_text()
     assert not [word for text in texts for word in text.split() if len(word) > 11 and word in told]
 
@@ -98,10 +99,13 @@ def test_the_coding_head_starts_from_the_titles_of_its_codes(base: str, tmp_path
 
 def test_a_head_is_added_to_a_frozen_backbone_and_the_others_are_kept(base: str, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    train(["ner"], diseases(tmp_path / "d.parquet"), base, str(first), options=QUICK)
+    train(["ner"], diseases(tmp_path / "d.parquet"), base, str(first), options=QUICK, command="notemill train ner")
     data = parquet(tmp_path / "r.parquet", text=["fever " * 30, "pain " * 30] * 10, label=[1, 0] * 10)
     frozen = LoopOptions(epochs=1, batch_tokens=512, window=48, freeze_backbone=True)
-    train(["readmission"], data, str(first), str(second), options=frozen)
+    train(["readmission"], data, str(first), str(second), options=frozen, command="notemill train readmission")
+    card = (second / "README.md").read_text()
+    assert f"- Base: {base}\n" in card  # not the checkpoint between, whose own command is told
+    assert card.index("notemill train ner") < card.index("notemill train readmission")
     for name in ("model.safetensors", "heads/ner.safetensors"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     resolve(str(second), "readmission")
