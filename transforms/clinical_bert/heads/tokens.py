@@ -20,6 +20,7 @@ from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import Tokens
 
 OUTSIDE: Final = "O"
+_PIECE: Final = 8192  # tokens at a time, so that a very long note's states are not copied whole to float32
 _PREFIXES: Final = frozenset("BIESLU")
 _OPENS: Final = frozenset("BSU")
 _CLOSES: Final = frozenset("ESLU")
@@ -112,8 +113,7 @@ class TokenHead:
         bounds = word_bounds(note.tokens)
         if len(bounds) == 1:
             return []
-        logits = torch.nn.functional.linear(note.states.float(), self._weight, self._bias)
-        tokens = torch.softmax(logits, dim=-1).cpu().numpy()
+        tokens = np.concatenate([self._probabilities(piece) for piece in torch.split(note.states, _PIECE)])
         counts = np.diff(bounds)
         words = np.add.reduceat(tokens, bounds[:-1], axis=0) / counts[:, None]
         best = words.argmax(axis=1)
@@ -123,6 +123,11 @@ class TokenHead:
             note.tokens.starts[bounds[:-1]].tolist(),
             note.tokens.ends[bounds[1:] - 1].tolist(),
         )
+
+    def _probabilities(self, states: torch.Tensor) -> npt.NDArray[np.float32]:
+        logits = torch.nn.functional.linear(states.float(), self._weight, self._bias)
+        probabilities: npt.NDArray[np.float32] = torch.softmax(logits, dim=-1).cpu().numpy()
+        return probabilities
 
 
 def innermost(sections: Sequence[dict[str, Any]], starts: Sequence[int]) -> list[int | None]:
