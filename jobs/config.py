@@ -55,7 +55,7 @@ class Model(_Table):
     readmission: str | None = None
     heads: list[Literal["ner", "icd", "readmission"]] = ["ner", "icd", "readmission"]
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    window: int = Field(256, ge=16, description="Tokens of a window, at most the encoder's positions.")
+    window: int | None = Field(None, ge=16, description="Tokens of a window; default: what the checkpoint takes.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a replica; default: the worker's share.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

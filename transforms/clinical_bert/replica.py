@@ -26,7 +26,8 @@ from transforms.clinical_bert.heads.readmission import ChunkClassifier
 from transforms.clinical_bert.windows import NoteTokenizer
 
 WINDOW: Final = 128
-"""Default tokens in a window: on a CPU attention over 512 makes a token cost about twice as much."""
+"""Tokens in a window of a checkpoint of our own layout, which is trained and measured with windows of this length: on
+a CPU attention over 512 makes a token cost about twice as much. Other checkpoints get all positions that they have."""
 
 # Characters of text whose token states may be in memory at one time: about 50,000 tokens, which is 40 MB of
 # bfloat16 states for a model 384 wide and 200 MB of float32 states for one 1,024 wide.
@@ -49,7 +50,7 @@ class Replica:
     Args:
         heads: the checkpoint for each head, by the head's name.
         precision: `auto` is bf16 where the hardware computes in it, else fp32.
-        window: most tokens in an encoder window; cut to what the checkpoint takes.
+        window: most tokens in an encoder window, cut to what the checkpoint takes; None for what it was trained with.
         threads: of PyTorch in this process; None leaves them as they are.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         options: for a head by its name, what it lets its user choose (`CodingOptions` for `icd`).
@@ -64,12 +65,12 @@ class Replica:
         heads: Mapping[str, Checkpoint],
         *,
         precision: Precision = "auto",
-        window: int = WINDOW,
+        window: int | None = None,
         threads: int | None = None,
         device: str = "auto",
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        if window < 16:
+        if window is not None and window < 16:
             raise ValueError(f"a window of {window} tokens is too small: take 16 at least")
         if threads is not None:
             # The tokenizer's pool reads this once, when it is first used.
@@ -86,7 +87,9 @@ class Replica:
             by_folder[folder, alone][name] = checkpoint
         self._models: list[_Model] = []
         for (folder, alone), group in by_folder.items():
-            size = min(window, positions(read_json(folder / "config.json")))
+            limit = positions(read_json(folder / "config.json"))
+            own = own_head(folder, next(iter(group))) is not None
+            size = min(window or (WINDOW if own else limit), limit)
             tokenizer = _tokenizer(folder)
             if alone:
                 self._models.append(_Classifier(folder, list(group), tokenizer, size, self.dtype, self.device))

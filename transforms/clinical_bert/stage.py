@@ -11,7 +11,7 @@ from transforms import schema
 from transforms.clinical_bert.catalogue import HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, shipped
 from transforms.clinical_bert.encoder import Precision
-from transforms.clinical_bert.replica import WINDOW, Replica
+from transforms.clinical_bert.replica import Replica
 from transforms.icd.coding import CodingOptions
 from transforms.stage import Resources, with_column
 
@@ -27,7 +27,7 @@ class ClinicalBert:
     Attributes:
         heads: pairs of a head's name and its checkpoint.
         precision: `auto`, `fp32` or `bf16`.
-        window: most tokens in an encoder window.
+        window: most tokens in an encoder window; None for what each checkpoint was trained with.
         threads: of PyTorch in the worker's process; None leaves them as they are. They change the speed, not
             the results, so they are no part of the stage's identity.
         icd: threshold and evidence of the codes.
@@ -36,7 +36,7 @@ class ClinicalBert:
 
     heads: tuple[tuple[str, Checkpoint], ...]
     precision: Precision = "auto"
-    window: int = WINDOW
+    window: int | None = None
     threads: int | None = field(default=None, repr=False)
     icd: CodingOptions = field(default_factory=CodingOptions)
     device: str = field(default="auto", repr=False)

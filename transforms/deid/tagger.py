@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from transforms.clinical_bert.checkpoints import Checkpoint, own_head, read_json, shipped
 from transforms.clinical_bert.encoder import Precision
 from transforms.clinical_bert.heads.tokens import OUTSIDE, split_label
-from transforms.clinical_bert.replica import WINDOW, Replica
+from transforms.clinical_bert.replica import Replica
 from transforms.deid.labels import LabelMap
 from transforms.deid.spans import PhiSpan
 
@@ -70,7 +70,7 @@ class ReplicaTagger:
     checkpoint: Checkpoint
     threshold: float = 0.5
     precision: Precision = "auto"
-    window: int = WINDOW
+    window: int | None = None
     threads: int | None = field(default=None, repr=False, compare=False)
     device: str = field(default="auto", repr=False, compare=False)
 
