@@ -15,7 +15,7 @@ def _fold_char(char: str) -> str:
     """Lower case, no accent, plain apostrophe and hyphen; one character, or none for a combining mark."""
     if unicodedata.category(char) == "Mn":
         return ""
-    if char in "’‘ʼ`´":
+    if char in "’‘ʼ´":
         return "'"
     if char in "‐‑‒–":
         return "-"

@@ -15,7 +15,7 @@ _WITH_EXTENSION: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-�
 _PREFIX: Final = re.compile(r"(?:(?<![\w.])(?:\+\s?1|001|1|\+\d{1,2})[ .\-]{0,2})?\(?\Z")
 _EXTENSION: Final = re.compile(r",?\s{0,2}(?:x|ext\.?|extension)\s?[#:]?\s?\d{1,6}(?!\w)")
 _FAX: Final = re.compile(r"\b(?:fax|facsimile|f)\b[^\n\d]{0,18}\Z")
-_FAX_AFTER: Final = re.compile(r"\s?\(?fax\b")
+_FAX_AFTER: Final = re.compile(r"\s?\((?:fax|f)\)")
 _SHORT: Final = re.compile(r"\d\d\d[-.–‑ ]\d\d\d\d(?![\w%]|[-.]\d)")
 _LINE: Final = (
     r"(?:tele)?phoned?|tel|ph|cell|mobile|pager|paged?|paging|beeper|bpr|fax|call(?:ed|ing)?|contact(?:ed)?"

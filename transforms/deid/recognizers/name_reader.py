@@ -34,7 +34,7 @@ _FULL_LINE: Final = 60
 """A line of at least this many characters was broken by the editor, so a name may go on in the next."""
 
 _BACK: Final = re.compile(
-    r"(?:[^\W\d_][^\W\d_'’\-]*(?:['’\-][^\W\d_]+)*(?:\.(?= ?[^\W\d_]))?(?:,? |\.))*"
+    r"(?:[^\W\d_][^\W\d_'’\-]*(?:['’\-][^\W\d_]+)*(?:\.(?= ?[^\W\d_]))?(?:, ?| |\.))*"
     r"[^\W\d_]+(?:['’\-][^\W\d_]+)*\.?\Z"
 )
 _LONGEST_BACK: Final = 48

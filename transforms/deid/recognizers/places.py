@@ -85,9 +85,10 @@ class PlaceRecognizer(ClinicalRecognizer):
         super().__init__()
 
     def find(self, text: str, lowered: str) -> Iterator[Found]:
-        yield from _zips(text, lowered)
+        zips = list(_zips(text, lowered))
+        yield from zips
         yield from self._streets(text, lowered)
-        if ", " in text:
+        if zips or ", " in text:
             for match in _CITY_STATE.finditer(text):
                 start, end = self._city(text, *match.span(1 if match[1] else 2))
                 # `Medicine, Tennessee Heart Institute`: ordinary words need their ZIP code.

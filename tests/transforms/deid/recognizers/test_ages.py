@@ -1,0 +1,45 @@
+"""Ages over 89 go, all others stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.transforms.deid.recognizers.find import found
+from transforms.deid.recognizers.ages import AgeRecognizer
+
+AGES = AgeRecognizer()
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("This 92-year-old man", "92"),
+        ("92 year old", "92"),
+        ("a 93yo F", "93"),
+        ("101 y/o", "101"),
+        ("95 y.o. woman", "95"),
+        ("Age: 94", "94"),
+        ("at age 90, she", "90"),
+        ("aged 91", "91"),
+        ("97 M w/ CHF", "97"),
+        ("Ms. Roe (90 F) with", "90"),
+        ("mother alive at 97, lung ca", "97"),
+        ("mother is 99 and lives", "99"),
+        ("Jane Roe, 95, known to us", "95"),
+        ("AGE: 102 Y\n", "102"),
+        ("a ninety-two year old", "ninety-two"),
+    ],
+)
+def test_over_89(text: str, age: str) -> None:
+    assert found(AGES, text) == [age]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("an 89-year-old", "a 45 y/o", "SpO2 92%", "HR 98, RR 18", "temp 98 F today", "turned 90 degrees"),
+        *("AST at 138, ALT", "95 mg", "low at 127, a calcium", "for 90 days", "1992 year", "weight 190 lbs"),
+    ],
+)
+def test_other_figures_stay(text: str) -> None:
+    assert found(AGES, text) == []

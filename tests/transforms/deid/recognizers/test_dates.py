@@ -1,0 +1,122 @@
+"""Every form of date as typed, and what only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.transforms.deid.recognizers.find import found
+from transforms.deid.recognizers.dates import DateRecognizer
+
+DATES = DateRecognizer()
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "3/4/19",
+        "03/04/2019",
+        "3-4-19",
+        "03-04-2019",
+        "3.4.19",
+        "24/03/2019",
+        "2019-03-04",
+        "2019/3/4",
+        "2019-03-04T12:30:00Z",
+        "20190304",
+        "4/2019",
+        "03-APR-19",
+        "3-Apr-2019",
+        "03APR2019",
+        "3 April 2019",
+        "4th of March, 2019",
+        "4th of March",
+        "fourth of March",
+        "March 4 2019",
+        "March 4, 2019",
+        "Mar. 4, 2019",
+        "March 4th, '19",
+        "March 4",
+        "march 4",
+        "March 4-9, 2019",
+        "March 2019",
+        "Mar '19",
+        "March of 2019",
+        "Monday, March 4",
+        "Mon 3/4/19",
+        "2151-3-4",
+        "MARCH 4, 2019",
+        "Christmas Eve",
+    ],
+)
+def test_a_date_is_found_whole(date: str) -> None:
+    assert found(DATES, f"She was seen on {date} in clinic.") == [date]
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [
+        ("Admitted 3/4 with fever", ["3/4"]),
+        ("cough since 3/4.", ["3/4"]),
+        ("stay 3/4-3/9 was calm", []),
+        ("from 3/14-3/19 he", ["3/14", "3/19"]),
+        ("cefepime (11/21/2009-11/23)", ["11/21/2009", "11/23"]),
+        ("cefepime (27 Jul-29 Jul)", ["27 Jul", "29 Jul"]),
+        ("ceftriaxone (Jul 29-August 1)", ["Jul 29", "August 1"]),
+        ("between 3/14 and 3/4", ["3/14", "3/4"]),
+        ("CT head (3/24) normal", ["3/24"]),
+        ("WBC 12 (03/04)", ["03/04"]),
+        ("\n4/26:\nS: better", ["4/26"]),
+        ("DOB: 03041956", ["03041956"]),
+        ("last BM 2/22, no flatus", ["2/22"]),
+        ("colonoscopy on 10-22 by surgery", ["10-22"]),
+        ("CTA chest 11-24: no embolus", ["11-24"]),
+        ("pain since 3/4", ["3/4"]),
+        ("born 6th of\nAugust, 1911", ["6th of\nAugust, 1911"]),
+        ("COMPARISON: May\n", ["May"]),
+        ("in March he fell; since May; early june", ["March", "May", "june"]),
+    ],
+)
+def test_the_words_around_a_figure_make_it_a_date(text: str, dates: list[str]) -> None:
+    assert found(DATES, text) == dates
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Strength 5/5 in all extremities.",
+        "strength was\n5/5 bilaterally",
+        "a 2/6 systolic murmur",
+        "BP 120/80, then 110/60",
+        "take 1/2 tablet daily",
+        "3/4 bottles grew cocci",
+        "pain 8/10, radiating",
+        "pain improved from 8/10 to 4/10",
+        "reflexes 2/4 throughout",
+        "Apgars 8/9",
+        "GCS 14/15",
+        "1/2 ppd for 10 years",
+        "D5 1/2 NS at 75",
+        "anemia 2/2 bleeding",
+        "Lotrel 10/20 daily",
+        "vision 20/20",
+        "L4-5 and C5/6 discs",
+        "2-3 days, 4-6 weeks, 1-2 tablets",
+        "Since 2019 he smokes; in 1998 he stopped. In the 1980s too.",
+        "May take 2 tablets. He may 3 times a day.",
+        "The patient may march 4 miles",
+        "seen on Monday and Tuesday",
+        "MAR reviewed, OCT done",
+        "marked decrease of the septum, second toe",
+        "ratio 1/3 of the lumen",
+        "version 1.2.10 mg",
+        "phone 617-555-0192",
+        "Hgb 12.3/36.5",
+        "at 14:30",
+    ],
+)
+def test_what_only_looks_like_a_date_stays(text: str) -> None:
+    assert found(DATES, text) == []
+
+
+def test_a_list_number_under_a_month_is_no_day() -> None:
+    assert found(DATES, "She may be seen in May\n2. Aspirin") == ["May"]

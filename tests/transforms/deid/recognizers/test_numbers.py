@@ -1,0 +1,76 @@
+"""Identifying numbers by context, form and check digit."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.transforms.deid.recognizers.find import labelled
+from transforms.deid.recognizers.numbers import NumberRecognizer
+
+NUMBERS = NumberRecognizer()
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "number"),
+    [
+        ("SSN: 123-45-6789", "SSN", "123-45-6789"),
+        ("born, 123-45-6789, in", "SSN", "123-45-6789"),
+        ("SSN 123 45 6789", "SSN", "123 45 6789"),
+        ("Soc Sec No: 123456789", "SSN", "123456789"),
+        ("SSN (last 4): 7909", "SSN", "7909"),
+        ("MRN#00123-45", "MEDICALRECORD", "00123-45"),
+        ("MRN: 123 45 67", "MEDICALRECORD", "123 45 67"),
+        ("Medical Record Number: A123456", "MEDICALRECORD", "A123456"),
+        ("Unit No: 507-24-16", "MEDICALRECORD", "507-24-16"),
+        ("note - Roe, Jane #4064-67-0", "MEDICALRECORD", "4064-67-0"),
+        ("Account # 41882645-61", "ACCOUNT", "41882645-61"),
+        ("HAR: 6710-033542", "ACCOUNT", "6710-033542"),
+        ("card 4111 1111 1111 1111", "ACCOUNT", "4111 1111 1111 1111"),
+        ("Policy No. 017114384F", "HEALTHPLAN", "017114384F"),
+        ("insurance Molina 1CU7KA2WS35", "HEALTHPLAN", "1CU7KA2WS35"),
+        ("Medicare 1EG4-TE5-MK73", "HEALTHPLAN", "1EG4-TE5-MK73"),
+        ("Subscriber # 4545-3162-50", "HEALTHPLAN", "4545-3162-50"),
+        ("DEA AB1234563", "LICENSE", "AB1234563"),
+        ("signed, AB1234563.", "LICENSE", "AB1234563"),
+        ("NPI: 1234567893", "LICENSE", "1234567893"),
+        ("driver's license S1234567", "LICENSE", "S1234567"),
+        ("DMV lic 62-402844", "LICENSE", "62-402844"),
+        ("pacemaker (SN 98S347H6)", "DEVICE", "98S347H6"),
+        ("serial number 12345", "DEVICE", "12345"),
+        ("VIN 1HGCM82633A004352", "VEHICLE", "1HGCM82633A004352"),
+        ("saw 1M8GDM9AXKP042788 there", "VEHICLE", "1M8GDM9AXKP042788"),
+        ("a pickup, plate 689 GRV.", "VEHICLE", "689 GRV"),
+        ("plate\n7PRE484.", "VEHICLE", "7PRE484"),
+        ("Accession Number: S19-12345", "IDNUM", "S19-12345"),
+        ("police report 028-SL-203530", "IDNUM", "028-SL-203530"),
+        ("Job #: 15617563", "IDNUM", "15617563"),
+        ("fingerprint id 88213-F", "BIOID", "88213-F"),
+        ("see wound_smith01.jpg there", "PHOTO", "wound_smith01.jpg"),
+        ("number 84721950 on the band", "IDNUM", "84721950"),
+    ],
+)
+def test_a_number_is_found_whole_with_its_label(text: str, label: str, number: str) -> None:
+    assert labelled(NUMBERS, text) == [(label, number)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "platelets 245,000 and WBC 12.5",
+        "colony count 1000000 CFU",
+        "viral load 1250000 copies",
+        "120-129 mmHg; 2000-2500 mL",
+        "EXAM: BP139/74, HR90",
+        "EXAM: 36.8C, 90BPM",
+        "Model #: none. Immunization history: Tdap 2011",
+        "SNOMED 73211009, ICD E11.9, LOINC 12345-6",
+        "the medical record was reviewed on 10 occasions",
+        "insurance approved in 2019. Group of 3. Case of 2.",
+        "the plates were fixed with 3 screws; platelets 300",
+        "order 40 mg; specimen sent; account of 3 falls",
+        "ambulated 171 ft; plan: 1600 mg",
+        "HLA-B27, CA-125, T12, COVID-19",
+    ],
+)
+def test_quantities_and_codes_stay(text: str) -> None:
+    assert labelled(NUMBERS, text) == []
