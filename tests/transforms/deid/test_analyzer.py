@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerRegistry
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer
 
-from transforms.deid.analyzer import RecognizerError, analyze, build_engine
+from transforms.deid.analyzer import BlankNlpEngine, RecognizerError, analyze, build_engine
 from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.recognizers import RecognizerSpec, from_class, from_pattern, from_yaml, shipped
 
@@ -89,6 +89,17 @@ def test_nothing_goes_to_the_network(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert ("EMAIL", "ann@example.org", "EmailRecognizer") in run("mail ann@example.org", EmailRecognizer())
     run("mail ann@example.org, https://example.org, 10.1.2.3", *shipped())
+
+
+def test_presidios_own_recognizers_load_beside_ours() -> None:
+    shipped()
+    engine = BlankNlpEngine()
+    engine.load()
+    registry = RecognizerRegistry(supported_languages=["en"])
+    registry.load_predefined_recognizers(languages=["en"], nlp_engine=engine)
+    ours = {type(recognizer).__name__ for recognizer in shipped()}
+    assert not ours & {type(recognizer).__name__ for recognizer in registry.recognizers}
+    assert all(type(recognizer).__module__.startswith("presidio_analyzer") for recognizer in registry.recognizers)
 
 
 def test_specs_carry_a_recognizer_as_text(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ import yaml
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistry
 
-from transforms.deid.recognizers.ages import AgeRecognizer
+from transforms.deid.recognizers.ages import Ages
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found
-from transforms.deid.recognizers.contact import AddressRecognizer, PhoneRecognizer
-from transforms.deid.recognizers.dates import DateRecognizer
-from transforms.deid.recognizers.facilities import FacilityRecognizer
-from transforms.deid.recognizers.names import NameRecognizer
-from transforms.deid.recognizers.numbers import NumberRecognizer
-from transforms.deid.recognizers.places import PlaceRecognizer
+from transforms.deid.recognizers.contact import NetAddresses, Phones
+from transforms.deid.recognizers.dates import Dates
+from transforms.deid.recognizers.facilities import Facilities
+from transforms.deid.recognizers.names import Names
+from transforms.deid.recognizers.numbers import Numbers
+from transforms.deid.recognizers.places import Places
 
 __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_pattern", "from_yaml", "shipped"]
 
@@ -32,14 +32,14 @@ __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_
 def shipped() -> list[ClinicalRecognizer]:
     """A new instance of every recognizer that ships."""
     return [
-        DateRecognizer(),
-        PhoneRecognizer(),
-        AddressRecognizer(),
-        NumberRecognizer(),
-        AgeRecognizer(),
-        PlaceRecognizer(),
-        FacilityRecognizer(),
-        NameRecognizer(),
+        Dates(),
+        Phones(),
+        NetAddresses(),
+        Numbers(),
+        Ages(),
+        Places(),
+        Facilities(),
+        Names(),
     ]
 
 

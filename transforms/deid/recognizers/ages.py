@@ -42,7 +42,7 @@ _WORDS: Final = re.compile(
 )
 
 
-class AgeRecognizer(ClinicalRecognizer):
+class Ages(ClinicalRecognizer):
     """The number of an age over 89, in digits or words."""
 
     labels: ClassVar[tuple[str, ...]] = ("AGE",)

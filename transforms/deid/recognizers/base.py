@@ -29,7 +29,11 @@ class Found(NamedTuple):
 
 
 class ClinicalRecognizer(EntityRecognizer):  # type: ignore[misc]
-    """A recognizer that is a function of the note: it knows no network, no state and no exception to hide."""
+    """A recognizer that is a function of the note: it knows no network, no state and no exception to hide.
+
+    Presidio's loader looks its own recognizers up among all subclasses by their bare name, so ours must not bear
+    one of its names (`PhoneRecognizer`, `DateRecognizer`).
+    """
 
     labels: ClassVar[tuple[str, ...]]
     """The i2b2-2014 labels that `find` gives."""

@@ -40,7 +40,7 @@ _X_NUMBER: Final = re.compile(
 )
 
 
-class PhoneRecognizer(ClinicalRecognizer):
+class Phones(ClinicalRecognizer):
     """North American numbers in full, seven digits and extensions beside a word for a phone."""
 
     labels: ClassVar[tuple[str, ...]] = ("PHONE", "FAX")
@@ -144,7 +144,7 @@ _HOST_HINTS: Final = (
 )
 
 
-class AddressRecognizer(ClinicalRecognizer):
+class NetAddresses(ClinicalRecognizer):
     """E-mail, web and IP addresses, by form alone: no list of suffixes is fetched."""
 
     labels: ClassVar[tuple[str, ...]] = ("EMAIL", "URL", "IPADDR", "DEVICE")
@@ -169,6 +169,8 @@ class AddressRecognizer(ClinicalRecognizer):
 
 _V4: Final = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _V6: Final = re.compile(r"(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}")
+_HEX_GROUP: Final = re.compile(r":[0-9a-f]{0,4}:|-[0-9a-f]{2}-[0-9a-f]{2}-")
+"""What every IPv6 and MAC address holds and few notes do."""
 _MAC: Final = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:])")
 
 
@@ -177,7 +179,7 @@ def _ip(lowered: str) -> Iterator[Found]:
         for match in _V4.finditer(lowered):
             if all(int(part) <= 255 for part in match.group().split(".")):
                 yield Found(*match.span(), "IPADDR", 0.9)
-    if lowered.count(":") < 2:
+    if not _HEX_GROUP.search(lowered):
         return
     for match in _V6.finditer(lowered):
         start, end = match.span()

@@ -95,7 +95,7 @@ _HOLIDAY_HINTS: Final = ("christmas", "thanksgiving", "new year", "easter", "hal
 _RUN: Final = re.compile(r"\d+")
 
 
-class DateRecognizer(ClinicalRecognizer):
+class Dates(ClinicalRecognizer):
     """Dates that hold more than a year."""
 
     labels: ClassVar[tuple[str, ...]] = ("DATE",)
@@ -202,7 +202,8 @@ def _with_month(text: str, lowered: str, month: re.Match[str]) -> tuple[int, int
     of = before is not None and bool(before["of"] or before["wof"])
     if tail and not (of and not tail["year"]) and not (before and year and not tail["year"]):
         begin = before.start() if before and before["year"] else start
-        sure = company or tail["th"] or tail["year"] or _DATE_BEFORE.search(lowered, max(0, start - 16), start)
+        sure = company or tail["th"] or tail["year"] or _DATE_AFTER.match(lowered, tail.end())
+        sure = sure or _DATE_BEFORE.search(lowered, max(0, start - 16), start)
         return (begin, tail.end()) if sure else None
     if before and not before["year"]:
         begin = before.start()

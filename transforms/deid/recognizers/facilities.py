@@ -32,7 +32,7 @@ _EMPLOYER: Final = re.compile(
 )
 
 
-class FacilityRecognizer(ClinicalRecognizer):
+class Facilities(ClinicalRecognizer):
     """Facilities with a name (`Mercy General Hospital`), not those without one (`the pain clinic`)."""
 
     labels: ClassVar[tuple[str, ...]] = ("HOSPITAL", "ORGANIZATION")

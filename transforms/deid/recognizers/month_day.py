@@ -12,7 +12,7 @@ _TABLE: Final = table("month_day.toml")
 
 
 def _any(name: str) -> str:
-    return "|".join(_TABLE[name])
+    return "|".join(_TABLE[name]).replace(" ", r"\s")  # a phrase may go over the end of a line
 
 
 MONTH_DAY: Final = re.compile(r"(\d\d?)(?:(/)|-)(\d\d?)(?![\w/%]|\.\d|'\d)")
@@ -29,13 +29,13 @@ _SCORES_BEFORE: Final = re.compile(rf"\b(?:{_any('scores_before')})\b[^.;\n]*\Z"
 _SCORES_BEFORE_WRAP: Final = re.compile(rf"\b(?:{_any('scores_before')})(?:\s{{1,2}}(?:of|is|was|at|to))?\s{{0,2}}\Z")
 _SCORES_AFTER: Final = re.compile(rf"(?:[ -]{{0,2}}|\n)(?:{_any('scores_after')})")
 _DASH_AFTER: Final = re.compile(
-    r"\s*(?:[.,;:()]|\Z|\n)|\s(?:by|with|at|and|for|showed?|w/|per|dr|from|revealed|was|he|she|as|when|where|after)\b"
+    r"\s*(?:[.,;:()]|\Z|\n)|\s(?:by|with|at|and|for|showed?|w/|per|dr|from|revealed|was|he|she|as|when|where|after|who|which|that|but|then)\b"
 )
 _TEST_AFTER: Final = re.compile(rf"(?:\s[a-z]+){{0,2}}\s(?:{_any('tests')})\b")
 _TEST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})(?: [a-z/]+){{0,3}} \(?\Z")
 _LINE_BEFORE: Final = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•>#]\s*|\d\d?[.)] )?\Z")
 _EVENT_AFTER: Final = re.compile(r"\s(?:after|while|when|during|following)\b")
-_ASIDE_BEFORE: Final = re.compile(r"\([^()\n\d]{2,40}, \Z")
+_ASIDE_BEFORE: Final = re.compile(r"[a-z]\.?, \Z")
 _MONTH_YEAR_BEFORE: Final = re.compile(r"\b(?:in|since|until|last|from|of|on|dated?|between|early|late|mid)\s\Z")
 _FRACTIONS: Final = frozenset(
     ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (1, 10), (5, 5), (4, 5), (2, 2), (2, 6), (3, 6))
@@ -78,7 +78,8 @@ def judge(lowered: str, found: re.Match[str]) -> Bare | None:
         return Bare(start, end, True) if is_date and _MONTH_YEAR_BEFORE.search(before) else None
     if found[2] is None:
         # `3-4` is a range nearly always: of what, says the word behind it.
-        sure = _DATES_SURELY.search(before) or _DATES_OWN.search(before)
+        likely = _DATES_SURELY.search(before) or _DATES_OWN.search(before)
+        sure = likely is not None or (day > 12 and _DATES_OFTEN.search(before) is not None)
         if sure and not score and _DASH_AFTER.match(lowered, end):
             return Bare(start, end, True)
         if _SLASHED_END.match(lowered, end):
@@ -94,7 +95,7 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
     if start >= 2 and before[-1] in "-–" and before[-2].isdigit():
         return None  # the second end of a range
     if score_after:
-        return day not in _FRACTIONS and re.search(r"\b(?:on|since|dated|as of) \Z", before) is not None
+        return day not in _FRACTIONS and re.search(r"\b(?:on|since|dated|as of)\s\Z", before) is not None
     score_before = _SCORES_BEFORE.search(before) is not None or _SCORES_BEFORE_WRAP.search(before) is not None
     if _EVENT_AFTER.match(lowered, end) and day[1] != 10:
         return True  # `chest pain 5/9 after a flight`
@@ -106,7 +107,7 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
         return True
     if before.endswith("(") and lowered[end : end + 1] == ")":
         return True
-    if lowered.startswith(")", end) and _ASIDE_BEFORE.search(before):
+    if lowered.startswith((")", ";"), end) and _ASIDE_BEFORE.search(before):
         return True  # `(General Hospital, 6/10)`
     if day[1] == 10 and day[0] < 10 and not re.search(r"\bin\s\Z", before):
         return None  # `about 3/10` is pain, if anything

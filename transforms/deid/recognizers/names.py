@@ -59,7 +59,7 @@ _SPEAKS: Final = tuple(
 _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 
 
-class NameRecognizer(ClinicalRecognizer):
+class Names(ClinicalRecognizer):
     """Names beside a title, a degree, a relative or the name of a field."""
 
     labels: ClassVar[tuple[str, ...]] = ("PATIENT", "DOCTOR", "USERNAME")

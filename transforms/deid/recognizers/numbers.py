@@ -83,7 +83,7 @@ _IMAGE_HINTS: Final = (".jp", ".png", ".tif", ".bmp", ".gif", ".heic", ".dcm")
 _FILE_NAME: Final = re.compile(r"[\w\-]+(?:\.[\w\-]+)*\Z")
 
 
-class NumberRecognizer(ClinicalRecognizer):
+class Numbers(ClinicalRecognizer):
     """Identifying numbers, by context, form or length."""
 
     labels: ClassVar[tuple[str, ...]] = (

@@ -29,14 +29,12 @@ _LARGER: Final = frozenset(_TABLE["countries"].split()) | {
 }
 _CITY_HEADS: Final = frozenset(_TABLE["city_heads"].split())
 
-_ZIP: Final = r"\d{5}(?:[-–]\d{4})?(?![\w]|[-.]\d)"
-_STATE_ZIP: Final = re.compile(rf"\b(?:{_POSTAL}|{_STATES})[.,]?\s{{1,3}}({_ZIP})")
-_LOWER_STATE_ZIP: Final = re.compile(
-    rf"(?:,\s?(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}({_ZIP})"
-    rf"|[a-z] (?:{_POSTAL.lower()}|{_STATES.lower()})\s{{1,3}}({_ZIP})(?=\s*(?:\n|\Z|\||;|,|\.|  )))"
-)
-_ZIP_WORD: Final = re.compile(rf"zip(?:[ -]?code)?(?: is)?[\s:#]{{0,3}}({_ZIP})")
-_ZIP_FOUR: Final = re.compile(r"\d{5}-\d{4}(?![\w]|-\d)")
+_ZIP: Final = re.compile(r"\d{5}(?:[-–]\d{4})?(?![\w]|[-.]\d)")
+_STATE_BEFORE: Final = re.compile(rf"(?<![\w])(?:{_POSTAL}|{_STATES})[.,]?\s{{1,3}}\Z")
+_LOWER_STATE_BEFORE: Final = re.compile(rf"(?P<comma>,)?\s(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}\Z")
+_LONGEST_STATE: Final = 24
+_ZIP_WORD_BEFORE: Final = re.compile(r"\bzip(?:[ -]?code)?(?: is)?[\s:#]{0,3}\Z")
+_ENDS_LINE: Final = re.compile(r"\s*(?:\n|\Z|\||;|,|\.|  )")
 
 _UNIT: Final = (
     r"(?:,?\s{1,2}(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|#)\.?\s?#?\s?[\w-]{1,6}"
@@ -58,9 +56,10 @@ _SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
 _BOX: Final = re.compile(r"(?:p\.? ?o\.?|post office) ?box \d{1,6}")
 
 _CITY_NAME: Final = r"(?:(?:St|Ste|Ft|Mt)\. )?[A-Z][a-zA-Z'’\-]+(?:[ -](?:of|de|la|del|on|the|[A-Z][a-zA-Z'’\-]+)){0,3}"
-_CITY_STATE: Final = re.compile(
-    rf"({_CITY_NAME}),? (?:(?:{_POSTAL})\.?,? {_ZIP}|(?:{_STATES})\b)|({_CITY_NAME}), (?:{_CLEAR_POSTAL})\b"
-)
+_COMMA_STATE: Final = re.compile(rf", (?:{_STATES}|{_CLEAR_POSTAL})\b")
+_CITY_BEFORE: Final = re.compile(rf"(?<![\w'’-]){_CITY_NAME}\Z")
+_CITY_STATE_BEFORE: Final = re.compile(rf"({_CITY_NAME}),? (?:{_POSTAL}|{_STATES})\.?,?\s{{1,3}}\Z")
+_LONGEST_CITY: Final = 48
 _CITY_TRIGGER: Final = re.compile(
     r"(?:live[sd]?|living|resid(?:es|ed|ing)|resident|born|raised|grew up|moved|relocated|native|travell?ed|travels"
     r"|works|worked|vacation|trip)(?: (?:alone|with [a-z ]{3,24}|back|here|there))? (?:in|of|from|to|at|near|outside)"
@@ -74,7 +73,7 @@ _CITY_HINTS: Final = (
 _CITY_AT: Final = re.compile(_CITY_NAME)
 
 
-class PlaceRecognizer(ClinicalRecognizer):
+class Places(ClinicalRecognizer):
     """Addresses and cities."""
 
     labels: ClassVar[tuple[str, ...]] = ("ZIP", "STREET", "CITY")
@@ -88,16 +87,23 @@ class PlaceRecognizer(ClinicalRecognizer):
         zips = list(_zips(text, lowered))
         yield from zips
         yield from self._streets(text, lowered)
-        if zips or ", " in text:
-            for match in _CITY_STATE.finditer(text):
-                start, end = self._city(text, *match.span(1 if match[1] else 2))
-                # `Medicine, Tennessee Heart Institute`: ordinary words need their ZIP code.
-                words = text[start:end].lower().split()
-                plain = all(self._lexicon.is_ordinary(word) or word in DEGREES for word in words)
-                if start < end and (match.group()[-1].isdigit() or not plain):
-                    yield Found(start, end, "CITY", 0.85)
+        yield from self._cities_by_state(text, zips)
         if any(hint in lowered for hint in _CITY_HINTS):
             yield from self._cities_by_verb(text, lowered)
+
+    def _cities_by_state(self, text: str, zips: Iterable[Found]) -> Iterator[Found]:
+        for found in zips:
+            name = _CITY_STATE_BEFORE.search(text, max(0, found.start - _LONGEST_CITY), found.start)
+            start, end = self._city(text, *name.span(1)) if name else (0, 0)
+            if start < end:
+                yield Found(start, end, "CITY", 0.85)
+        for state in _COMMA_STATE.finditer(text):
+            name = _CITY_BEFORE.search(text, max(0, state.start() - _LONGEST_CITY), state.start())
+            start, end = self._city(text, *name.span()) if name else (0, 0)
+            # `Medicine, Tennessee Heart Institute`: ordinary words need their ZIP code.
+            words = text[start:end].lower().split()
+            if not all(self._lexicon.is_ordinary(word) or word in DEGREES for word in words):
+                yield Found(start, end, "CITY", 0.85)
 
     def _streets(self, text: str, lowered: str) -> Iterator[Found]:
         done = 0
@@ -158,18 +164,22 @@ class PlaceRecognizer(ClinicalRecognizer):
 
 
 def _zips(text: str, lowered: str) -> Iterator[Found]:
-    for match in _STATE_ZIP.finditer(text):
-        yield Found(*match.span(1), "ZIP", 0.95)
-    for match in _LOWER_STATE_ZIP.finditer(lowered):
-        yield Found(*match.span(1 if match[1] else 2), "ZIP", 0.9)
-    for at in occurrences(lowered, "zip"):
-        word = _ZIP_WORD.match(lowered, at)
-        if word:
-            yield Found(*word.span(1), "ZIP", 0.95)
-    for match in _ZIP_FOUR.finditer(lowered):
-        before = lowered[match.start() - 1 : match.start()]
-        if before not in ("-", ".") and not is_word_char(lowered, match.start() - 1):
-            yield Found(*match.span(), "ZIP", 0.8)
+    for match in _ZIP.finditer(lowered):
+        start, end = match.span()
+        if is_word_char(lowered, start - 1) or lowered[start - 1 : start] in ("-", "."):
+            continue
+        begin = max(0, start - _LONGEST_STATE)
+        if (
+            end - start > 5
+            or _STATE_BEFORE.search(text, begin, start)
+            or _ZIP_WORD_BEFORE.search(lowered, begin, start)
+        ):
+            yield Found(start, end, "ZIP", 0.9)
+            continue
+        state = _LOWER_STATE_BEFORE.search(lowered, begin, start)
+        # Without a comma `or 12795` is a state only at a line's end.
+        if state and (state["comma"] or _ENDS_LINE.match(lowered, end)):
+            yield Found(start, end, "ZIP", 0.85)
 
 
 def is_larger_than_city(words: Iterable[str]) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import found
-from transforms.deid.recognizers.ages import AgeRecognizer
+from transforms.deid.recognizers.ages import Ages
 
-AGES = AgeRecognizer()
+AGES = Ages()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import labelled
-from transforms.deid.recognizers.contact import AddressRecognizer, PhoneRecognizer
+from transforms.deid.recognizers.contact import NetAddresses, Phones
 
-PHONES, ADDRESSES = PhoneRecognizer(), AddressRecognizer()
+PHONES, ADDRESSES = Phones(), NetAddresses()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import found
-from transforms.deid.recognizers.dates import DateRecognizer
+from transforms.deid.recognizers.dates import Dates
 
-DATES = DateRecognizer()
+DATES = Dates()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import found, labelled
-from transforms.deid.recognizers.names import NameRecognizer
+from transforms.deid.recognizers.names import Names
 
-NAMES = NameRecognizer()
+NAMES = Names()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import labelled
-from transforms.deid.recognizers.numbers import NumberRecognizer
+from transforms.deid.recognizers.numbers import Numbers
 
-NUMBERS = NumberRecognizer()
+NUMBERS = Numbers()
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import found, labelled
-from transforms.deid.recognizers.facilities import FacilityRecognizer
-from transforms.deid.recognizers.places import PlaceRecognizer
+from transforms.deid.recognizers.facilities import Facilities
+from transforms.deid.recognizers.places import Places
 
-PLACES, FACILITIES = PlaceRecognizer(), FacilityRecognizer()
+PLACES, FACILITIES = Places(), Facilities()
 
 
 @pytest.mark.parametrize(
