@@ -136,11 +136,9 @@ def test_no_phi_is_in_any_table(job: Callable[[str, int], Path], made: Path) -> 
             assert not re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text)
             assert not re.search(rf"(?<!\w){re.escape(part.upper())}(?!\w)", text)
     # Nothing else holds raw text either: all strings of all tables but the crosswalk, and the JSON files.
-    secrets = {
-        span["text"]
-        for span in gold
-        if span["label"] in {"SSN", "EMAIL"} or (span["label"] == "PHONE" and len(span["text"]) >= 10)
-    }
+    # The short ones (an extension, the last four digits of a number) also stand in counts and in hashes.
+    hidden = {"SSN", "EMAIL", "PHONE"}
+    secrets = {span["text"] for span in gold if span["label"] in hidden and len(span["text"]) >= 9}
     secrets |= set(names.values())
     everything = " ".join(str(table.to_pylist()) for name, table in tables.items() if name != "crosswalk")
     everything += " ".join(path.read_text() for path in output.rglob("*.json"))
