@@ -8,7 +8,6 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-
 from jobs.config import Job
 from pipelines.engines import Engine
 from pipelines.errors import RequestError
