@@ -19,6 +19,10 @@ def _fold_char(char: str) -> str:
         return "'"
     if char in "‐‑‒–":
         return "-"
+    if 0xFF01 <= ord(char) <= 0xFF5E:
+        char = unicodedata.normalize("NFKC", char)
+    if unicodedata.category(char) == "Cf":  # soft hyphens and zero-width blanks are not seen on a page
+        return ""
     decomposed = unicodedata.normalize("NFD", char)
     base = decomposed[0]
     if not all(unicodedata.category(mark) == "Mn" for mark in decomposed[1:]):
@@ -31,10 +35,31 @@ def _lower_char(char: str) -> str:
     return lowered if len(lowered) == 1 else char
 
 
+@lru_cache(maxsize=4096)
+def _plain_char(char: str) -> str:
+    """Lower case; for a digit, dash, slash or blank of another script or width the ASCII one. One for one."""
+    if char.isascii():
+        return char.lower()
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    kind = unicodedata.category(char)
+    if kind == "Pd" or char == "\u2212":
+        return "-"
+    if kind == "Zs":
+        return " "
+    if char in "\u2044\u2215":
+        return "/"
+    wide = unicodedata.normalize("NFKC", char) if 0xFF01 <= ord(char) <= 0xFF5E else char
+    return _lower_char(wide)
+
+
 def lower(text: str) -> str:
-    """`text` in lower case with every offset kept: a letter whose lower case is longer stays."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else "".join(map(_lower_char, text))
+    """`text` in lower case with every offset kept, and with ASCII digits, dashes, slashes and blanks.
+
+    Word processors put typographic dashes and blanks into numbers and dates; the patterns then find them all the
+    same. A letter whose lower case is longer stays.
+    """
+    return text.lower() if text.isascii() else "".join(map(_plain_char, text))
 
 
 class Folded:

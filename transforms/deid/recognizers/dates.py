@@ -254,7 +254,7 @@ def _is_lone_month(text: str, lowered: str, start: int, end: int) -> bool:
         return True
     if _is_acronym(text, start, end) or len(name) < 3:
         return False
-    if _LONE_BEFORE.search(lowered, max(0, start - 16), start):
+    if _LONE_BEFORE.search(lowered, max(0, start - 32), start):
         return capital or name == "march"
     ends_sentence = lowered[max(0, start - 3) : start].rstrip()[-1:] in (".", "!", "?", "")
     return name in _WORDS_TOO and capital and not ends_sentence and _DATE_AFTER.match(lowered, end) is not None
