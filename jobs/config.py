@@ -93,12 +93,12 @@ class Beam(_Table):
 class Job(_Table):
     """A whole job, as job.toml writes it."""
 
-    input: str
-    output: str
+    input: str = Field(min_length=1)
+    output: str = Field(min_length=1)
     preset: Literal["notemill", "mimic-iv-note", "mimic-iii", "omop"] = "notemill"
     engine: Literal["ray", "local", "beam"] = "ray"
     stages: list[str] = list(STAGES)
-    split_rows: int = Field(200, ge=1, description="Notes of a split, the unit of work and of resuming.")
+    split_rows: int = Field(200, ge=1, le=1_000_000, description="Notes of a split, the unit of work and of resuming.")
     max_characters: int = Field(1_000_000, ge=1, description="Longer notes are rejected.")
     ids: Literal["pseudonym", "keep"] = "pseudonym"
     columns: Columns = Columns()

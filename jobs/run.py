@@ -106,8 +106,8 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
     _ = source.files  # reads every footer
     models = checkpoints(job)
     output = Folder(job.output)
-    if source.contains(job.output):
-        raise RequestError(f"the output {job.output} lies in the input; a later run would read its tables as notes")
+    if source.overlaps(job.output):
+        raise RequestError(f"the output {job.output} and the input lie within each other; choose another --output")
     key, warnings = key_for(output, fresh=fresh)
     plan = Plan(
         source=source,

@@ -62,13 +62,13 @@ def execute(
     ledger = Ledger(plan.folder)
     ledger.begin(plan.identity(), fresh=fresh)
     if keep_key:
-        plan.folder.put(KEY, plan.pseudonyms.key.secret)
+        plan.folder.put(KEY, plan.pseudonyms.key.secret, private=True)
     receipts = ledger.receipts()
     resumed = len(receipts)
     expected = {split.id: split for split in plan.source.splits()}
     left = list(plan.source.tasks(frozenset(receipts)))
     manifest = ledger.manifest()
-    if manifest is not None and not left:
+    if manifest is not None and not left and all(plan.folder.sizes(table) for table in manifest["tables"]):
         return Outcome(manifest, resumed)
     started = time.time()
     fresh_receipts: dict[str, Receipt] = {}

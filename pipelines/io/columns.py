@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import pyarrow as pa
@@ -60,7 +61,7 @@ PRESETS: Final[dict[str, ColumnMap]] = {
         note_time=("CHARTTIME", "CHARTDATE"),
         demanded=("patient_id",),
         # The chart's own mark that a clinician found the note to be an error.
-        skip_where=("ISERROR", ("1", "1.0")),
+        skip_where=("ISERROR", ("1", "1.0", "true")),
     ),
     "omop": ColumnMap(
         text=("note_text",),
@@ -143,6 +144,8 @@ def check_schema(mapping: ColumnMap, fields: pa.Schema, file: str) -> ReadPlan:
                 f'Name it in the job file ([columns] {column} = "...") or choose another --preset'
             )
         for name in present:
+            if fields.names.count(name) > 1:
+                raise RequestError(f"{file} has several columns {name}; rename all but one")
             kind = fields.field(name).type
             if not _fits(column, kind):
                 raise RequestError(f"column {name} of {file} is of type {kind}, but {column} must be {_WANTED[column]}")
@@ -197,7 +200,7 @@ def to_notes(batch: pa.Table, plan: ReadPlan, first_row: int) -> tuple[pa.Table,
 _FAULTS: Final = {
     "InvalidUnicode": "a text column holds bytes that are not UTF-8",
     "IdNotWhole": "an id column holds a number that is not whole",
-    "UnreadableNoteTime": "note_time is not ISO 8601",
+    "UnreadableNoteTime": "note_time is not ISO 8601, or out of range",
 }
 
 
@@ -213,8 +216,8 @@ def _readable(array: pa.Array, faults: dict[int, str]) -> pa.Array:
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
-        if not _is_text(array.type):
-            raise
+        if pt.is_list(array.type) or pt.is_large_list(array.type):
+            return _readable_lists(array, faults)
     else:
         return array
     values: list[str | None] = []
@@ -225,6 +228,15 @@ def _readable(array: pa.Array, faults: dict[int, str]) -> pa.Array:
             faults[i] = "InvalidUnicode"
             values.append(None)
     return pa.array(values, array.type)
+
+
+def _readable_lists(array: pa.Array, faults: dict[int, str]) -> pa.Array:
+    texts: dict[int, str] = {}
+    values = _readable(array.values, texts)
+    for i, (start, end) in enumerate(pairwise(array.offsets.to_pylist())):
+        if any(at in texts for at in range(start, end)):
+            faults[i] = "InvalidUnicode"
+    return type(array).from_arrays(array.offsets, values)
 
 
 def _convert(column: str, array: pa.Array, faults: dict[int, str]) -> pa.Array:
@@ -238,16 +250,23 @@ def _convert(column: str, array: pa.Array, faults: dict[int, str]) -> pa.Array:
             if good is False:
                 faults[i] = "IdNotWhole"
         array = pc.cast(pc.if_else(pc.fill_null(whole, False), array, None), pa.int64())
-    return pc.cast(array, pa.string())
+    array = pc.cast(array, pa.string())
+    # An empty id is none: rows without one must not be taken for one patient.
+    return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array) if column in IDS else array
 
 
 def _times(array: pa.Array, faults: dict[int, str]) -> pa.Array:
     kind = array.type
     if not _is_text(kind):
         # Nanoseconds are cut; a time zone is resolved to UTC, which is how Arrow keeps it.
-        if pt.is_timestamp(kind):
+        if pt.is_timestamp(kind) and kind.unit == "ns":
             return pc.cast(array, pa.timestamp("us"), safe=False)
-        return pc.cast(array, pa.timestamp("us"))
+        try:
+            return pc.cast(array, pa.timestamp("us"))
+        except pa.ArrowInvalid:  # one lies outside the years that microseconds can tell
+            moments = [_in_range(value) for value in array]
+            faults |= {i: "UnreadableNoteTime" for i, m in enumerate(moments) if m is None and array[i].is_valid}
+            return pa.array([None if m is None else m.as_py() for m in moments], pa.timestamp("us"))
     times: list[dt.datetime | None] = []
     for i, value in enumerate(array.to_pylist()):
         moment = None
@@ -261,6 +280,13 @@ def _times(array: pa.Array, faults: dict[int, str]) -> pa.Array:
                     moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
         times.append(moment)
     return pa.array(times, pa.timestamp("us"))
+
+
+def _in_range(value: pa.Scalar) -> pa.Scalar | None:
+    try:
+        return value.cast(pa.timestamp("us")) if value.is_valid else None
+    except pa.ArrowInvalid:
+        return None
 
 
 def _names(parts: Iterable[pa.Array], rows: int) -> pa.Array:

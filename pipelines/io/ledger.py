@@ -41,7 +41,6 @@ class Receipt:
     """
 
     split: str
-    file: str
     start: int
     rows_read: int
     rows_written: int
@@ -77,7 +76,12 @@ class Ledger:
     def plan(self) -> dict[str, Any] | None:
         """What `_plan.json` says, or None for an output that was never begun."""
         data = self._folder.get(PLAN)
-        return None if data is None else json.loads(data)
+        if data is None:
+            return None
+        try:
+            return dict(json.loads(data))
+        except ValueError as error:
+            raise RequestError(f"{PLAN} of {self._folder.uri} is damaged; start over with --fresh") from error
 
     def begin(self, identity: Mapping[str, Any], *, fresh: bool) -> None:
         """Opens the ledger for a run of this identity.
@@ -89,11 +93,10 @@ class Ledger:
         Raises:
             RequestError: the output belongs to another run, or holds tables that no run of ours wrote.
         """
-        found = self.plan()
         if fresh:
             self.clear()
-        elif found is not None:
-            if found["fingerprint"] != identity["fingerprint"]:
+        elif (found := self.plan()) is not None:
+            if found.get("fingerprint") != identity["fingerprint"]:
                 changed = ", ".join(key for key in identity if key != "fingerprint" and identity[key] != found.get(key))
                 raise RequestError(
                     f"{self._folder.uri} holds a run over another input or configuration (changed: {changed}); "
@@ -122,7 +125,12 @@ class Ledger:
 
     def read(self, split: str) -> Receipt | None:
         data = self._folder.get(f"{LEDGER}/{split}.json")
-        return None if data is None else Receipt.from_json(data)
+        if data is None:
+            return None
+        try:
+            return Receipt.from_json(data)
+        except (ValueError, TypeError, KeyError):  # damaged, so no receipt: the split is done again
+            return None
 
     def receipts(self) -> dict[str, Receipt]:
         """The receipts of all splits whose part files are still there, whole."""
@@ -146,7 +154,10 @@ class Ledger:
 
     def manifest(self) -> dict[str, Any] | None:
         data = self._folder.get(MANIFEST)
-        return None if data is None else json.loads(data)
+        try:
+            return None if data is None else dict(json.loads(data))
+        except ValueError:  # damaged, so not written: it is drawn up again from the receipts
+            return None
 
 
 def part_name(split: str) -> str:

@@ -57,7 +57,6 @@ class Sink:
         reasons = Counter(zip(rejects["stage"].to_pylist(), rejects["error"].to_pylist(), strict=True))
         receipt = Receipt(
             split=parcel.split.id,
-            file=parcel.split.file,
             start=parcel.split.start,
             rows_read=parcel.notes.num_rows,
             rows_written=facts["notes"]["rows"],

@@ -9,22 +9,26 @@ held whole.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
-from pipelines.errors import RequestError
+from pipelines.errors import RequestError, RunError
 from pipelines.io.columns import ColumnMap, ReadPlan, check_schema, to_notes
 from pipelines.io.storage import open_filesystem
 
 SUFFIXES: Final = (".parquet", ".parq", ".pq")
 _BUFFER: Final = 1 << 20  # bytes; with it column chunks are streamed, without it they are held whole
 _FOOTER_THREADS: Final = 16
+_HIVE_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class InputFile:
 
     name: str
     path: str
-    partitions: tuple[tuple[str, str], ...]
+    partitions: tuple[tuple[str, str | None], ...]
     columns: ReadPlan
     group_rows: tuple[int, ...]
     size: int
@@ -131,11 +135,19 @@ class ParquetSource:
             stamp=str(info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""),
         )
 
-    def contains(self, uri: str) -> bool:
-        """Whether a URI lies in the folder that the input is."""
+    def overlaps(self, uri: str) -> bool:
+        """Whether a folder lies in the input, or the input in that folder.
+
+        The first would have a later run read tables as notes; the second, `--fresh` remove the notes.
+        """
         fs, path = open_filesystem(self.uri)
-        other, inner = open_filesystem(uri)
-        return type(fs) is type(other) and f"{inner.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")
+        other, folder = open_filesystem(uri)
+        if type(fs) is not type(other):
+            return False
+        if isinstance(fs, LocalFileSystem):
+            path, folder = os.path.realpath(_fixed(path)), os.path.realpath(folder)
+        path, folder = f"{_fixed(path).rstrip('/')}/", f"{folder.rstrip('/')}/"
+        return path.startswith(folder) or folder.startswith(path)
 
     def splits(self) -> Iterator[Split]:
         for task in self.tasks(frozenset()):
@@ -162,7 +174,10 @@ class ParquetSource:
             )
             stream = _Stream(batches, sum(file.group_rows[: task.first_group]), parquet.schema_arrow)
             for split in task.splits:
-                rows = stream.take(split.start, split.rows, stored)
+                try:
+                    rows = stream.take(split.start, split.rows, stored)
+                except (pa.ArrowInvalid, OSError, StopIteration) as error:
+                    raise RunError(f"cannot read split {split.id}: the data of {file.name} is damaged") from error
                 for name, value in file.partitions:
                     if name in file.columns.projection:
                         rows = rows.append_column(name, pa.array([value] * split.rows, pa.string()))
@@ -206,7 +221,7 @@ def _find(fs: Any, path: str, uri: str) -> Mapping[str, str]:
             paths = [found for found in fs.glob(path) if fs.isfile(found)]
             if not paths:
                 raise RequestError(f"no file matches {uri}")
-            root = path[: min(path.index(mark) for mark in "*?[" if mark in path)].rsplit("/", 1)[0]
+            root = _fixed(path)
             return {found[len(root) :].lstrip("/"): found for found in paths}
         if not fs.exists(path):
             raise RequestError(f"no such file or folder: {uri}")
@@ -231,9 +246,16 @@ def _find(fs: Any, path: str, uri: str) -> Mapping[str, str]:
     return names
 
 
-def _partitions(name: str) -> tuple[tuple[str, str], ...]:
-    folders = name.split("/")[:-1]
-    return tuple((key, value) for key, mark, value in (part.partition("=") for part in folders) if mark)
+def _fixed(path: str) -> str:
+    """The part of a path before the first folder with a wildcard."""
+    marks = [path.index(mark) for mark in "*?[" if mark in path]
+    return path[: min(marks)].rsplit("/", 1)[0] if marks else path
+
+
+def _partitions(name: str) -> tuple[tuple[str, str | None], ...]:
+    """Hive partitions: values are URL-encoded, and null has a name of its own."""
+    parts = (part.partition("=") for part in name.split("/")[:-1])
+    return tuple((key, None if value == _HIVE_NULL else unquote(value)) for key, mark, value in parts if mark)
 
 
 def _footer_hash(handle: Any, size: int) -> str:

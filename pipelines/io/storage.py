@@ -64,8 +64,12 @@ class Folder:
         root = self._opened[1].rstrip("/")
         return f"{root}/{name}" if name else root
 
-    def put(self, name: str, data: bytes) -> None:
-        """Publishes a whole file under this name, replacing one that is there."""
+    def put(self, name: str, data: bytes, *, private: bool = False) -> None:
+        """Publishes a whole file under this name, replacing one that is there.
+
+        Args:
+            private: on a local disk only the owner may read it.
+        """
         fs, _ = self._opened
         if not self.is_local:
             fs.pipe_file(self.path(name), data)
@@ -74,6 +78,7 @@ class Folder:
         temporary = Path(self.path(TEMPORARY)) / f"{target.name}.{uuid.uuid4().hex}"
         for folder in (target.parent, temporary.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        temporary.touch(0o600 if private else 0o666)
         temporary.write_bytes(data)
         os.replace(temporary, target)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,8 +78,17 @@ def test_wrong_outputs(notemill: Run, notes: str, tmp_path: Path) -> None:
     refused(
         notemill("run", "--input", str(tmp_path / "in"), "--output", str(out), "--engine", "local"),
         out,
-        "lies in the input",
+        "lie within each other",
     )
+
+
+def test_fresh_never_removes_the_input(notemill: Run, tmp_path: Path) -> None:
+    source = write_notes(tmp_path / "data" / "notes" / "n.parquet", notes_table(2))
+    for place in (source, str(tmp_path / "data" / "notes")):
+        result = notemill("run", "--input", place, "--output", str(tmp_path / "data"), "--engine", "local", "--fresh")
+        assert result[0] == 2
+        assert "lie within each other" in result[2]
+        assert Path(source).exists()
 
 
 def test_wrong_keys_and_stages(notemill: Run, notes: str, tmp_path: Path) -> None:
@@ -102,6 +112,10 @@ def test_models_that_cannot_serve(notemill: Run, notes: str, tmp_path: Path) -> 
     out = tmp_path / "out"
     common = ("run", "--input", notes, "--output", str(out), "--engine", "local")
     refused(notemill(*common, "--model", f"ner={tmp_path / 'none'}"), out, "no such checkpoint folder")
+    mute = tmp_path / "mute"
+    shutil.copytree(shipped("ner").folder(), mute)
+    (mute / "tokenizer.json").unlink()
+    refused(notemill(*common, "--model", f"ner={mute}"), out, "holds no vocabulary")
     # An encoder that has all but the head's weights.
     bare = tmp_path / "bare"
     bare.mkdir()

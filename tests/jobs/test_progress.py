@@ -11,7 +11,7 @@ from pipelines.io.ledger import Receipt
 
 def receipt(start: float, finish: float, **facts: int) -> Receipt:
     counts = {"rows_read": 10, "rows_written": 9, "rows_rejected": 1, "tokens": 500, **facts}
-    return Receipt("s", "f", 0, started=start, finished=finish, **counts)  # type: ignore[arg-type]
+    return Receipt("s", 0, started=start, finished=finish, **counts)  # type: ignore[arg-type]
 
 
 def test_lines_now_and_then_with_rates_and_time_left() -> None:

@@ -310,11 +310,13 @@ def _check_hugging_face(
 
 
 def _tokenizer_files(folder: Path) -> Iterable[Path]:
-    names = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
-    found = [folder / name for name in names if (folder / name).is_file()]
+    vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spm.model")
+    found = [folder / name for name in vocabularies if (folder / name).is_file()]
     if not found:
-        raise CheckpointError(f"{str(folder)!r} holds no tokenizer: put its tokenizer.json beside the weights")
-    return found
+        # Without one, transformers makes a tokenizer to which every word is unknown.
+        raise CheckpointError(f"{str(folder)!r} holds no vocabulary: put its tokenizer.json beside the weights")
+    others = ("tokenizer_config.json", "merges.txt")
+    return found + [folder / name for name in others if (folder / name).is_file()]
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -13,7 +13,7 @@ IDENTITY = {"fingerprint": "f1", "input": "i1"}
 
 
 def receipt(split: str, size: int) -> Receipt:
-    return Receipt(split, "in.parquet", 0, 2, 2, 0, tables={"notes": {"rows": 2, "bytes": size}})
+    return Receipt(split, 0, 2, 2, 0, tables={"notes": {"rows": 2, "bytes": size}})
 
 
 def test_put_replaces_whole_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -76,3 +76,26 @@ def test_memory_output() -> None:
     folder.put("notes/a", b"1")
     assert folder.sizes("notes") == {"a": 1}
     assert not folder.is_shared
+
+
+def test_what_is_damaged_counts_as_not_written(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    ledger = Ledger(folder)
+    ledger.begin(IDENTITY, fresh=False)
+    folder.put("notes/part-s1.parquet", b"12345")
+    ledger.write(receipt("s1", 5))
+    folder.put("_ledger/s2.json", b'{"split": "s2"')
+    folder.put("_ledger/s3.json", b'{"split": "s3", "unknown": 1}')
+    folder.put("_run.json", b"")
+    assert set(ledger.receipts()) == {"s1"}
+    assert ledger.manifest() is None
+    folder.put("_plan.json", b'{"a')
+    with pytest.raises(RequestError, match=r"_plan\.json .* is damaged; start over with --fresh"):
+        ledger.begin(IDENTITY, fresh=False)
+    ledger.begin(IDENTITY, fresh=True)
+    assert ledger.plan() == IDENTITY
+
+
+def test_a_private_file_is_the_owners(tmp_path: Path) -> None:
+    Folder(str(tmp_path)).put("crosswalk/_key", b"k", private=True)
+    assert (tmp_path / "crosswalk" / "_key").stat().st_mode & 0o077 == 0

@@ -213,3 +213,60 @@ def test_a_huge_row_group_is_never_held_whole(tmp_path: Path) -> None:
             peak = max(peak, process.memory_info().rss)
     assert count == rows
     assert peak - before < size / 3
+
+
+def test_input_and_output_may_not_lie_within_each_other(tmp_path: Path) -> None:
+    write_notes(tmp_path / "data" / "notes" / "in.parquet", notes_table(2))
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for uri, output, expected in [
+        ("data/notes", "data", True),
+        ("data/notes/in.parquet", "data", True),
+        ("data", "data/out", True),
+        ("data/**/*.parquet", "data/out", True),
+        ("link", "data/out", True),
+        ("data/notes", "data/notes2", False),
+        ("data/notes", "out", False),
+    ]:
+        source = ParquetSource(str(tmp_path / uri), PLAIN, 10)
+        assert source.overlaps(str(tmp_path / output)) is expected, (uri, output)
+
+
+def test_hive_values_are_decoded_and_null_is_null(tmp_path: Path) -> None:
+    table = notes_table(1).drop(["encounter_id"])
+    write_notes(tmp_path / "encounter_id=__HIVE_DEFAULT_PARTITION__" / "a.parquet", table)
+    write_notes(tmp_path / "encounter_id=A%20B" / "a.parquet", table)
+    rows, _ = read_all(ParquetSource(str(tmp_path), PLAIN, 10))
+    assert {row["encounter_id"] for row in rows} == {None, "A B"}
+
+
+def test_a_list_of_names_that_is_not_utf8_costs_its_row(tmp_path: Path) -> None:
+    names = pa.array([[b"JOHN \xff"], [b"Ann", b"Lee"], None], pa.list_(pa.binary()))
+    values = names.values
+    text = pa.Array.from_buffers(pa.string(), len(values), values.buffers())
+    lists = pa.ListArray.from_arrays(names.offsets, text)
+    table = notes_table(3, patient_name=lists)
+    rows, _ = read_all(ParquetSource(write_notes(tmp_path / "n.parquet", table), PLAIN, 10))
+    assert [row["reject"] is None for row in rows] == [False, True, True]
+    assert rows[1]["patient_name"] == ["Ann", "Lee"]
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    table = pa.table([["a"], ["x"], ["y"]], names=["note_id", "text", "text"])
+    with pytest.raises(RequestError, match="several columns text"):
+        _ = ParquetSource(write_notes(tmp_path / "n.parquet", table), PLAIN, 10).files
+
+
+def test_times_out_of_range_and_empty_ids(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "note_id": ["a", "", "c"],
+            "text": ["x", "y", "z"],
+            "patient_id": ["", "p", "p"],
+            "note_time": pa.array([2**62, None, 1000], pa.timestamp("ms")),
+        }
+    )
+    rows, _ = read_all(ParquetSource(write_notes(tmp_path / "n.parquet", table), PLAIN, 10))
+    assert rows[0]["reject"]["error"] == "UnreadableNoteTime"  # type: ignore[index]
+    assert [row["note_id"] for row in rows] == ["a", None, "c"]
+    assert rows[0]["patient_id"] is None
+    assert rows[2]["note_time"] == dt.datetime(1970, 1, 1, 0, 0, 1)

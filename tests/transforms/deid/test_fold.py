@@ -30,3 +30,14 @@ def test_lower_keeps_every_offset_and_fold_maps_within_the_text(raw: str) -> Non
         start, end = folded.raw(at, at + 1)
         assert 0 <= start < end <= len(raw)
         assert fold(raw[start:end]) == folded.text[at]
+
+
+def test_typographic_digits_dashes_slashes_and_blanks_become_ascii_one_for_one() -> None:
+    text = "３/４/２０１９ ١٢/٠٣ 3\u20444\u20442019 123\u201145\u20136789 617\xa0555\u20091212 ÀÉ İ"
+    lowered = lower(text)
+    assert len(lowered) == len(text)
+    assert lowered.startswith("3/4/2019 12/03 3/4/2019 123-45-6789 617 555 1212 àé ")
+
+
+def test_what_is_not_seen_does_not_hide_a_name() -> None:
+    assert fold("SM\xadITH Smi\u200bth ＳＭＩＴＨ") == "smith smith smith"
