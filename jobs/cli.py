@@ -98,7 +98,7 @@ def generate(
     from jobs.generate import generate as make
 
     try:
-        summary = make(output, notes=notes, seed=seed, wording=cast(Any, wording))
+        summary = make(output, notes=notes, seed=seed, wording=cast("Any", wording))
     except ValueError as error:
         raise RequestError(str(error)) from error
     if as_json:
