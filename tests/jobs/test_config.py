@@ -62,7 +62,7 @@ def test_columns_replace_those_of_the_preset() -> None:
     assert mapping.note_id == ("ROW_ID",)
     assert mapping.patient_name == ("first", "last")
     assert mapping.demanded == ("patient_id", "patient_name")
-    assert mapping.skip_where == ("ISERROR", ("1", "1.0"))
+    assert mapping.skip_where == ("ISERROR", ("1", "1.0", "true"))
 
 
 def test_every_key_is_known_by_its_dotted_name() -> None:
