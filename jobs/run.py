@@ -40,12 +40,12 @@ def checkpoints(job: Job) -> dict[str, Checkpoint]:
         raise RequestError(str(error)) from error
 
 
-def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
+def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
     """The job's stages, in order."""
     # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
     from transforms.assertion.stage import Assertion
     from transforms.clinical_bert.stage import ClinicalBert
-    from transforms.deid.stage import Deidentify
+    from transforms.deid.stage import deidentification
     from transforms.deid.tagger import ReplicaTagger
     from transforms.icd.coding import CodingOptions
     from transforms.sections.stage import Sections
@@ -64,14 +64,14 @@ def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
         if job.deidentify.tagger
         else None
     )
-    made: dict[str, Stage] = {
-        "validate": Validate(max_characters=job.max_characters),
-        "deidentify": Deidentify(mode=job.deidentify.mode, tagger=tagger),
-        "sections": Sections(),
-        "assertion": Assertion(),
+    made: dict[str, tuple[Stage, ...]] = {
+        "validate": (Validate(max_characters=job.max_characters),),
+        "deidentify": deidentification(key, mode=job.deidentify.mode, tagger=tagger),
+        "sections": (Sections(),),
+        "assertion": (Assertion(),),
     }
     if "clinical_bert" in job.stages:
-        made["clinical_bert"] = ClinicalBert(
+        bert = ClinicalBert(
             heads=tuple((head, models[head]) for head in model.heads),
             precision=model.precision,
             window=model.window,
@@ -80,7 +80,8 @@ def stages(job: Job, models: Mapping[str, Checkpoint]) -> tuple[Stage, ...]:
             icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )
-    return tuple(made[name] for name in job.stages)
+        made["clinical_bert"] = (bert,)
+    return tuple(stage for name in job.stages for stage in made[name])
 
 
 def key_for(output: Folder, *, fresh: bool) -> tuple[Key, tuple[str, ...]]:
@@ -112,7 +113,7 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
     plan = Plan(
         source=source,
         pseudonyms=Pseudonyms(key, job.ids),
-        stages=stages(job, models),
+        stages=stages(job, models, key),
         output=job.output,
         version=importlib.metadata.version("notemill"),
     )

@@ -68,6 +68,20 @@ CODE: Final = pa.struct(
     ]
 )
 
+FOUND: Final = pa.struct(
+    [
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("label", pa.string()),
+        ("score", pa.float64()),
+        ("recognizer", pa.string()),
+    ]
+)
+"""PHI found in raw text, not yet replaced."""
+
+KNOWN_PHI: Final = pa.struct([("label", pa.string()), ("value", pa.string())])
+"""PHI that the row's own columns give: an i2b2-2014 label and the raw value."""
+
 IN_FLIGHT: Final[pa.Schema] = pa.schema(
     [
         # What the reader gives. `row` is the position in the input file.
@@ -78,6 +92,7 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("note_type", pa.string()),
         ("note_time", pa.timestamp("us")),
         ("patient_name", pa.list_(pa.string())),
+        ("known_phi", pa.list_(KNOWN_PHI)),
         ("text", pa.string()),
         # Why the note was given up; null while it is alive. Only the guard and `validate` set it.
         ("reject", REJECT),
@@ -85,6 +100,7 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("raw_note_id", pa.string()),
         ("raw_patient_id", pa.string()),
         ("raw_encounter_id", pa.string()),
+        ("found", pa.list_(FOUND)),
         ("phi", pa.list_(PHI)),
         ("sections", pa.list_(SECTION)),
         ("entities", pa.list_(ENTITY)),
@@ -102,6 +118,7 @@ READ_COLUMNS: Final = (
     "note_type",
     "note_time",
     "patient_name",
+    "known_phi",
     "text",
     "reject",
 )

@@ -24,26 +24,32 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 from infra.bench import conditions
 from transforms.deid.analyzer import BlankNlpEngine
+from transforms import schema
 from transforms.deid.labels import NOT_IDENTIFYING
-from transforms.deid.stage import Deidentify, DeidentifyWorker
+from transforms.deid.pseudonyms import Key
+from transforms.deid.stage import Chain, deidentification
 from transforms.deid.tagger import ReplicaTagger
 
 _BATCH = 200
+_KEY = Key.from_text("bench")
+_READS = schema.columns(
+    "text", "note_time", "patient_name", "known_phi", "raw_patient_id", "raw_encounter_id", "raw_note_id"
+)
 
 
 def rows(notes: pa.Table) -> pa.Table:
     """The columns that `deidentify` reads, null where the notes do not have them."""
     columns = {}
-    for field in Deidentify.reads:
+    for field in _READS:
         name = field.name.removeprefix("raw_")
         values = notes[name] if name in notes.column_names else pa.nulls(notes.num_rows, field.type)
         if field.name == "patient_name" and pa.types.is_string(values.type):
             values = pa.array([[value] if value else None for value in values.to_pylist()])
         columns[field.name] = pc.cast(values, field.type)
-    return pa.table(columns, schema=Deidentify.reads)
+    return pa.table(columns, schema=_READS)
 
 
-def process(worker: DeidentifyWorker, notes: pa.Table) -> pa.Table:
+def process(worker: Chain, notes: pa.Table) -> pa.Table:
     """All notes, batch by batch, as in a run."""
     batches = [worker.process(notes.slice(at, _BATCH)) for at in range(0, notes.num_rows, _BATCH)]
     return pa.concat_tables(batches)
@@ -55,7 +61,7 @@ def recall(folder: Path, tagger: ReplicaTagger | None) -> None:
     gold: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for span in pq.read_table(folder / "gold" / "phi").to_pylist():
         gold[span["note_id"]].append(span)
-    found = process(Deidentify(tagger=tagger).open(), rows(notes))
+    found = process(Chain(deidentification(_KEY, tagger=tagger)), rows(notes))
     whole: Counter[str] = Counter()
     total: Counter[str] = Counter()
     other = lost = 0
@@ -81,7 +87,7 @@ def speed(path: Path, limit: int) -> None:
     """Prints notes per second of processor time, ours and Presidio's."""
     notes = pq.read_table(path, columns=["text"]).slice(0, limit)
     names = pa.array([["Kowalski, Johanna M"]] * notes.num_rows)
-    ours = Deidentify().open()
+    ours = Chain(deidentification(_KEY))
     table = rows(notes.append_column("patient_name", names))
     engine = BlankNlpEngine()
     engine.load()

@@ -192,6 +192,7 @@ def to_notes(batch: pa.Table, plan: ReadPlan, first_row: int) -> tuple[pa.Table,
         {"stage": "read", "error": faults[i], "detail": _FAULTS[faults[i]]} if i in faults else None
         for i in range(batch.num_rows)
     ]
+    arrays["known_phi"] = pa.nulls(batch.num_rows, schema.IN_FLIGHT.field("known_phi").type)
     arrays["reject"] = pa.array(rejects, schema.REJECT)
     notes = pa.table(arrays, schema=schema.columns(*schema.READ_COLUMNS))
     return notes, before - batch.num_rows

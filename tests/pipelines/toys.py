@@ -55,7 +55,7 @@ class Scrub:
 
     name: ClassVar[str] = "deidentify"
     reads: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name")
-    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "phi")
+    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "known_phi", "phi")
     resources: ClassVar[Resources] = Resources()
 
     def open(self) -> _Scrubbing:
@@ -66,7 +66,8 @@ class _Scrubbing(_Work):
     def process(self, notes: pa.Table) -> pa.Table:
         clean = pc.replace_substring_regex(notes["text"], r"SECRET\d+", "[IDNUM]")
         notes = with_column(notes, schema.IN_FLIGHT.field("text"), clean)
-        notes = with_column(notes, schema.IN_FLIGHT.field("patient_name"), [None] * notes.num_rows)
+        for name in ("patient_name", "known_phi"):
+            notes = with_column(notes, schema.IN_FLIGHT.field(name), [None] * notes.num_rows)
         return with_column(notes, schema.IN_FLIGHT.field("phi"), [[] for _ in range(notes.num_rows)])
 
 

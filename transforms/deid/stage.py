@@ -1,15 +1,19 @@
-"""The stage `deidentify`: after it a row holds no raw text.
+"""The stages that make a row free of raw text: `find_phi`, `link_names`, `deidentify`.
 
-It fails closed (45 CFR 164.514 leaves no room for "mostly"): an exception in any recognizer or in the tagger, a
+They are apart so that one bad note costs one note: finding is done note by note and may fail on any; linking
+looks over all of a patient's notes in the split and hands on offsets alone; replacing is note by note again.
+After `deidentify` a row holds nothing raw.
+
+They fail closed (45 CFR 164.514 leaves no room for "mostly"): an exception in any recognizer or in the tagger, a
 replaced text that does not map back, or known PHI left in the text raises, and the guard rejects the note.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from presidio_analyzer import PatternRecognizer
@@ -21,46 +25,58 @@ from transforms.deid.detector import Detector
 from transforms.deid.known import KnownPhi
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.linking import link
+from transforms.deid.pseudonyms import Key
 from transforms.deid.recognizers import RecognizerSpec, from_pattern
-from transforms.deid.replace import OffsetMap, replace, tag
+from transforms.deid.replace import OffsetMap, replace
+from transforms.deid.replacement import MODES, Mode, NoteFacts, Replacer, replacer
 from transforms.deid.spans import PhiSpan
 from transforms.deid.tagger import PhiTagger, TaggerSpec, as_phi
-from transforms.stage import NoteError, Resources, with_column
+from transforms.stage import NoteError, Resources, Stage, Worker, with_column
 
-MODES: Final = ("tag",)
+_IDS = ("raw_patient_id", "raw_encounter_id", "raw_note_id")
 
 
 class LeakError(Exception):
     """Known PHI is still in the de-identified text. The message holds offsets only."""
 
 
+def deidentification(
+    key: Key,
+    *,
+    mode: Mode = "tag",
+    tagger: TaggerSpec | None = None,
+    threshold: float = 0.5,
+    recognizers: Sequence[RecognizerSpec | PatternRecognizer] = (),
+    labels: Sequence[tuple[str, str]] = (),
+    link_names: bool = True,
+) -> tuple[Stage, ...]:
+    """The stages of a de-identification, in order; see `FindPhi`, `LinkNames`, `Deidentify` for the arguments."""
+    find = FindPhi(tagger, threshold, tuple(recognizers), tuple(labels))  # type: ignore[arg-type]
+    return (find, *([LinkNames()] if link_names else []), Deidentify(key, mode))
+
+
 @dataclass(frozen=True)
-class Deidentify:
-    """Replaces `text`, cuts `note_time` to the year, empties `patient_name`, adds `phi`.
+class FindPhi:
+    """Adds `found`: where PHI stands in the raw text.
 
     Attributes:
-        mode: how PHI is replaced; `tag` puts `[LABEL]` in its place.
-        tagger: a PHI tagger; None leaves patterns and known PHI alone.
+        tagger: a PHI tagger; None leaves patterns, lists and known PHI alone.
         threshold: least score of a recognizer's span (the tagger has its own).
         recognizers: further ones, as `RecognizerSpec` or Presidio's `PatternRecognizer`.
         labels: pairs (entity or tagger's label, i2b2-2014 label) for names that are not known.
     """
 
-    mode: str = "tag"
     tagger: TaggerSpec | None = None
     threshold: float = 0.5
     recognizers: tuple[RecognizerSpec, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     resources: Resources = field(default=Resources(cpus=1), repr=False)
-    name: ClassVar[str] = "deidentify"
-    reads: ClassVar[pa.Schema] = schema.columns(
-        "note_id", "note_time", "patient_name", "raw_patient_id", "raw_encounter_id", "raw_note_id", "text"
-    )
-    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "phi")
+    name: ClassVar[str] = "find_phi"
+    reads: ClassVar[pa.Schema] = schema.columns("text", "patient_name", "known_phi", *_IDS)
+    adds: ClassVar[pa.Schema] = schema.columns("found")
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode {self.mode!r} is not supported; supported: {', '.join(MODES)}")
         if not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold is {self.threshold}; it must lie between 0 and 1")
         specs = tuple(from_pattern(one) if isinstance(one, PatternRecognizer) else one for one in self.recognizers)
@@ -69,7 +85,7 @@ class Deidentify:
         object.__setattr__(self, "recognizers", specs)
         LabelMap(self.labels)
 
-    def open(self) -> DeidentifyWorker:
+    def open(self) -> FindPhiWorker:
         """Builds the recognizers and loads the tagger.
 
         Raises:
@@ -83,10 +99,10 @@ class Deidentify:
         tagger = self.tagger.open() if self.tagger is not None else None
         if tagger is not None:
             labels.check(tagger.labels, "the tagger")
-        return DeidentifyWorker(Detector(engine, labels, Lexicon.shipped(), self.threshold), labels, tagger)
+        return FindPhiWorker(Detector(engine, labels, Lexicon.shipped(), self.threshold), labels, tagger)
 
 
-class DeidentifyWorker:
+class FindPhiWorker:
     """The detector and the tagger in their Arrow coat."""
 
     def __init__(self, detector: Detector, labels: LabelMap, tagger: PhiTagger | None) -> None:
@@ -101,24 +117,9 @@ class DeidentifyWorker:
         tagged: list[list[PhiSpan]] = [[] for _ in texts]
         if self._tagger is not None and texts:
             tagged = as_phi(texts, self._tagger.tag(texts), self._labels)
-        replaced, rows = [], []
-        for text, known, spans in zip(texts, _known(notes), tagged, strict=True):
-            new, phi = self._one(text, known, spans)
-            replaced.append(new)
-            rows.append(phi)
-        notes = with_column(notes, Deidentify.adds.field("text"), replaced)
-        notes = with_column(notes, Deidentify.adds.field("phi"), rows)
-        years = [None if time is None else dt.datetime(time.year, 1, 1) for time in notes["note_time"].to_pylist()]
-        notes = with_column(notes, Deidentify.adds.field("note_time"), years)
-        return with_column(notes, Deidentify.adds.field("patient_name"), [None] * len(texts))
-
-    def _one(self, text: str, known: KnownPhi, tagged: list[PhiSpan]) -> tuple[str, list[dict[str, Any]]]:
-        spans = self._detector.detect(text, known, tagged)
-        replaced, offsets = replace(text, spans, tag)
-        offsets.verify(text, replaced)
-        if leaks := self._detector.leaks(replaced, ((edit.start, edit.end) for edit in offsets.edits), known):
-            raise LeakError(f"known PHI is left at [{leaks[0].start}, {leaks[0].end})")
-        return replaced, _rows(spans, offsets)
+        rows = zip(texts, _known(notes), tagged, strict=True)
+        found = [_as_found(self._detector.detect(text, known, spans)) for text, known, spans in rows]
+        return with_column(notes, FindPhi.adds.field("found"), found)
 
     def close(self) -> None:
         """Releases the tagger."""
@@ -126,16 +127,126 @@ class DeidentifyWorker:
             self._tagger.close()
 
 
+@dataclass(frozen=True)
+class LinkNames:
+    """Extends `found`: a name that is certain in one note is PHI in the patient's other notes of the split too."""
+
+    resources: Resources = field(default=Resources(cpus=1), repr=False)
+    name: ClassVar[str] = "link_names"
+    reads: ClassVar[pa.Schema] = schema.columns("text", "found", "raw_patient_id")
+    adds: ClassVar[pa.Schema] = schema.columns("found")
+
+    def open(self) -> LinkNamesWorker:
+        return LinkNamesWorker(Lexicon.shipped())
+
+
+class LinkNamesWorker:
+    """Groups the notes by patient; a note without a patient id stands alone."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def process(self, notes: pa.Table) -> pa.Table:
+        texts, found = notes["text"].to_pylist(), [_as_spans(rows) for rows in notes["found"].to_pylist()]
+        patients: dict[str, list[int]] = defaultdict(list)
+        for row, patient in enumerate(notes["raw_patient_id"].to_pylist()):
+            if patient is not None:
+                patients[patient].append(row)
+        for rows in patients.values():
+            if len(rows) > 1:
+                linked = link([(texts[row], found[row]) for row in rows], self._lexicon)
+                for row, spans in zip(rows, linked, strict=True):
+                    found[row] = spans
+        return with_column(notes, LinkNames.adds.field("found"), [_as_found(spans) for spans in found])
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+@dataclass(frozen=True)
+class Deidentify:
+    """Replaces `text` and `note_time`, empties the other raw columns, adds `phi`.
+
+    Attributes:
+        key: what numbers, surrogates and date shifts hang on.
+        mode: how PHI is replaced; see `transforms.deid.replacement`.
+    """
+
+    key: Key
+    mode: Mode = "tag"
+    resources: Resources = field(default=Resources(cpus=1), repr=False)
+    name: ClassVar[str] = "deidentify"
+    reads: ClassVar[pa.Schema] = schema.columns("text", "found", "note_time", "patient_name", "known_phi", *_IDS)
+    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "known_phi", "found", "phi")
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"mode {self.mode!r} is not supported; supported: {', '.join(MODES)}")
+
+    def open(self) -> DeidentifyWorker:
+        return DeidentifyWorker(replacer(self.mode, self.key), Lexicon.shipped())
+
+
+class DeidentifyWorker:
+    """The replacement in its Arrow coat."""
+
+    def __init__(self, replacement: Replacer, lexicon: Lexicon) -> None:
+        self._replacement = replacement
+        self._lexicon = lexicon
+
+    def process(self, notes: pa.Table) -> pa.Table:
+        texts, rows, times = [], [], []
+        columns = (notes["text"].to_pylist(), notes["found"].to_pylist(), _facts(notes), _known(notes))
+        for text, found, facts, known in zip(*columns, strict=True):
+            if text is None or found is None:
+                raise NoteError("the note was not searched for PHI")
+            new, phi = self._one(text, _as_spans(found), facts, known)
+            texts.append(new)
+            rows.append(phi)
+            times.append(self._replacement.note_time(facts))
+        values = {"text": texts, "note_time": times, "phi": rows}
+        for column in Deidentify.adds:
+            notes = with_column(notes, column, values.get(column.name, [None] * len(texts)))
+        return notes
+
+    def _one(
+        self, text: str, spans: list[PhiSpan], facts: NoteFacts, known: KnownPhi
+    ) -> tuple[str, list[dict[str, Any]]]:
+        replacements = iter(self._replacement.replacements(text, spans, facts))
+        replaced, offsets = replace(text, spans, lambda *_: next(replacements))
+        for span in known.find(replaced, self._lexicon):
+            if not any(edit.start < span.end and span.start < edit.end for edit in offsets.edits):
+                raise LeakError(f"known PHI is left at [{span.start}, {span.end})")
+        return replaced, _rows(spans, offsets)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
 def _known(notes: pa.Table) -> Iterator[KnownPhi]:
     """What each row knows of its patient."""
-    columns = [
-        notes[name].to_pylist() for name in ("patient_name", "raw_patient_id", "raw_encounter_id", "raw_note_id")
-    ]
-    for names, patient, encounter, note in zip(*columns, strict=True):
-        yield KnownPhi.of(names or (), ((patient, "MEDICALRECORD"), (encounter, "IDNUM"), (note, "IDNUM")))
+    columns = [notes[name].to_pylist() for name in ("patient_name", "known_phi", *_IDS)]
+    for names, pairs, patient, encounter, note in zip(*columns, strict=True):
+        ids = [(patient, "MEDICALRECORD"), (encounter, "IDNUM"), (note, "IDNUM")]
+        yield KnownPhi.of(names or (), [*ids, *((pair["value"], pair["label"]) for pair in pairs or ())])
 
 
-def _rows(spans: list[PhiSpan], offsets: OffsetMap) -> list[dict[str, Any]]:
+def _facts(notes: pa.Table) -> Iterator[NoteFacts]:
+    columns = [notes[name].to_pylist() for name in ("raw_patient_id", "raw_note_id", "patient_name", "note_time")]
+    for patient, note, names, time in zip(*columns, strict=True):
+        # A note of nobody is consistent in itself.
+        yield NoteFacts(f"note {note}" if patient is None else f"patient {patient}", tuple(names or ()), time)
+
+
+def _as_found(spans: Sequence[PhiSpan]) -> list[dict[str, Any]]:
+    return [span._asdict() for span in spans]
+
+
+def _as_spans(rows: Sequence[dict[str, Any]]) -> list[PhiSpan]:
+    return [PhiSpan(**row) for row in rows]
+
+
+def _rows(spans: Sequence[PhiSpan], offsets: OffsetMap) -> list[dict[str, Any]]:
     """The note's rows of the `phi` table."""
     return [
         {
@@ -150,3 +261,19 @@ def _rows(spans: list[PhiSpan], offsets: OffsetMap) -> list[dict[str, Any]]:
         }
         for span, edit in zip(spans, offsets.edits, strict=True)
     ]
+
+
+class Chain:
+    """Workers one after another, for those who de-identify outside of a run."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._workers: list[Worker] = [stage.open() for stage in stages]
+
+    def process(self, notes: pa.Table) -> pa.Table:
+        for worker in self._workers:
+            notes = worker.process(notes)
+        return notes
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()

@@ -1,0 +1,97 @@
+"""Names found in one place are looked for everywhere: in the rest of the note and in the patient's other notes.
+
+A note says `Dr. Jane Kowalska` once and `Kowalska` from then on; a later note says only `Kowalska`. Each part of a
+name that is certain is searched for; a part that is an ordinary word, an eponym or a placeholder is not, for it
+would take the note's own words with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from transforms.deid import known
+from transforms.deid.fold import Folded, fold
+from transforms.deid.labels import PRIORITY
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.spans import PhiSpan, merge
+
+ECHO: Final = "echo"
+"""Recognizer of a further mention of a name that another recognizer found in the same note."""
+
+LINK: Final = "link"
+"""Recognizer of a mention of a name that is certain in another note of the same patient."""
+
+NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
+_CERTAIN: Final = 0.85
+_SCORE: Final = 0.7
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_SHORTEST: Final = 3
+
+Part = tuple[float, int, str, bool]
+"""Of a part of a name: best score, rank of its label (negative), its label, whether it was written in lower case."""
+
+
+def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> list[list[PhiSpan]]:
+    """Looks for the certain names of each of a patient's notes in all of them.
+
+    Certain is a name given with the row, or found with a score of at least 0.85; of a model's finds only the parts
+    that the census knows as names.
+
+    Args:
+        notes: for each note its raw text and its PHI (sorted, disjoint).
+        lexicon: tells ordinary words and eponyms.
+
+    Returns:
+        For each note, in the order given, all its PHI: sorted, disjoint, trimmed. A note's result does not depend on
+        the order of the notes.
+    """
+    parts: dict[str, Part] = {}
+    for text, spans in notes:
+        certain = [span for span in spans if span.recognizer == known.RECOGNIZER or span.score >= _CERTAIN]
+        for part, found in name_parts(text, certain, lexicon).items():
+            parts[part] = max(found, parts.get(part, found))
+    if not parts:
+        return [list(spans) for _, spans in notes]
+    return [merge(text, [*spans, *mentions_of(text, parts, lexicon, LINK)]) for text, spans in notes]
+
+
+def echoes(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
+    """Further mentions, in the same note, of the names among `spans`; known PHI is left out, being searched whole."""
+    found = name_parts(text, (span for span in spans if span.recognizer != known.RECOGNIZER), lexicon)
+    return mentions_of(text, found, lexicon, ECHO) if found else []
+
+
+def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[str, Part]:
+    """The folded parts of the names among `spans` that may be searched for."""
+    parts: dict[str, Part] = {}
+    for span in spans:
+        if span.label not in NAMES:
+            continue
+        written = text[span.start : span.end]
+        for word in _WORD.findall(fold(written)):
+            if len(word) >= _SHORTEST and not (
+                lexicon.is_ordinary(word) or lexicon.is_eponym(word) or lexicon.is_placeholder(word)
+            ):
+                found = (span.score, -PRIORITY[span.label], span.label, written.islower())
+                parts[word] = max(found, parts.get(word, found))
+    return parts
+
+
+def mentions_of(text: str, parts: Mapping[str, Part], lexicon: Lexicon, recognizer: str) -> list[PhiSpan]:
+    """Where `text` names one of `parts`: with a capital, or in any case when the part itself was written without."""
+    folded = Folded(text)
+    found: list[PhiSpan] = []
+    for label in sorted({part[2] for part in parts.values()}):
+        places: list[tuple[int, int]] = []
+        for capital in (True, False):
+            wanted = [word for word, part in parts.items() if part[2] == label and part[3] != capital]
+            places += known.mentions(text, folded, wanted, lexicon, capital=capital)
+        stands = [
+            (start, end)
+            for start, end in places
+            if not lexicon.is_used_as_eponym(text, end) and not text.startswith(":", end)
+        ]
+        found += known.join(text, stands, label, recognizer, _SCORE)
+    return found
