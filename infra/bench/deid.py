@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 from infra.bench import conditions
-from transforms.deid.analyzer import BlankNlpEngine
 from transforms import schema
+from transforms.deid.analyzer import BlankNlpEngine
 from transforms.deid.labels import NOT_IDENTIFYING
 from transforms.deid.pseudonyms import Key
 from transforms.deid.stage import Chain, deidentification

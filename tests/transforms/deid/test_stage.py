@@ -16,11 +16,11 @@ from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer
 from transforms import schema
 from transforms.deid.detector import Detector
 from transforms.deid.labels import UnknownLabelError
+from transforms.deid.pseudonyms import Key
 from transforms.deid.recognizers import from_class
 from transforms.deid.replace import ReplacementError
 from transforms.deid.spans import PhiSpan
-from transforms.deid.pseudonyms import Key
-from transforms.deid.stage import Chain, Deidentify, FindPhi, LeakError, LinkNames, deidentification
+from transforms.deid.stage import Chain, Deidentify, FindPhi, LeakError, deidentification
 from transforms.deid.tagger import TaggedSpan
 from transforms.stage import NoteError, Stage
 
