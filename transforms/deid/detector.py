@@ -13,19 +13,15 @@ from typing import Final
 
 from presidio_analyzer import AnalyzerEngine
 
-from transforms.deid import known
 from transforms.deid.analyzer import analyze
-from transforms.deid.fold import Folded, fold
+from transforms.deid.fold import fold
 from transforms.deid.known import KnownPhi
 from transforms.deid.labels import LabelMap
 from transforms.deid.lexicon import Lexicon, placeholders
+from transforms.deid.linking import NAMES, echoes
 from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.spans import PhiSpan, merge, subtract
 
-ECHO: Final = "echo"
-"""Recognizer of a further mention of a name that another recognizer found in the same note."""
-
-_NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION"))
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
@@ -83,7 +79,7 @@ class Detector:
                 for part in subtract(span, holes)
                 if _ALPHANUMERIC.search(text, part.start, part.end)
             ]
-        found += self._echoes(text, [*given, *found])
+        found += echoes(text, found, self._lexicon)
         return merge(text, [*given, *found])
 
     def leaks(self, text: str, spans: Iterable[tuple[int, int]], phi: KnownPhi) -> list[PhiSpan]:
@@ -110,7 +106,7 @@ class Detector:
         if span.label == "IPADDR":
             return "." in content or ":" in content
         words = _WORD.findall(content)
-        if span.label in _NAMES:
+        if span.label in NAMES:
             return self._is_name(text, span, words)
         if span.label in _PLACES:
             return self._is_place(text, span, words)
@@ -133,31 +129,3 @@ class Detector:
             if acronym or self._lexicon.is_used_as_eponym(text, span.end) or is_larger_than_city(folded):
                 return False
         return any(not self._lexicon.is_ordinary(word) and not self._lexicon.is_placeholder(word) for word in folded)
-
-    def _echoes(self, text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
-        """Capitalised mentions elsewhere in the note of the names among `spans`."""
-        parts: dict[str, str] = {}
-        for span in spans:
-            if span.label not in _NAMES or span.recognizer == known.RECOGNIZER:
-                continue
-            for word in _WORD.findall(fold(text[span.start : span.end])):
-                if (
-                    len(word) >= 3
-                    and not self._lexicon.is_ordinary(word)
-                    and not self._lexicon.is_eponym(word)
-                    and not self._lexicon.is_placeholder(word)
-                ):
-                    parts.setdefault(word, span.label)
-        if not parts:
-            return []
-        folded = Folded(text)
-        echoes: list[PhiSpan] = []
-        for label in sorted(set(parts.values())):
-            of_label = [part for part, its in parts.items() if its == label]
-            places = [
-                (start, end)
-                for start, end in known.mentions(text, folded, of_label, self._lexicon, capital=True)
-                if not self._lexicon.is_used_as_eponym(text, end) and not text.startswith(":", end)
-            ]
-            echoes += known.join(text, places, label, ECHO, 0.7)
-        return echoes

@@ -1,0 +1,69 @@
+"""A name that is certain in one note of a patient is found in the others."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.linking import link
+from transforms.deid.spans import PhiSpan
+
+LEXICON = Lexicon.shipped()
+
+
+def span(text: str, part: str, label: str = "DOCTOR", score: float = 0.95, recognizer: str = "names") -> PhiSpan:
+    at = text.index(part)
+    return PhiSpan(at, at + len(part), label, score, recognizer)
+
+
+def linked(*notes: tuple[str, list[PhiSpan]]) -> list[list[str]]:
+    return [
+        [text[one.start : one.end] for one in spans]
+        for (text, _), spans in zip(notes, link(notes, LEXICON), strict=True)
+    ]
+
+
+def test_a_certain_name_is_found_in_the_other_notes() -> None:
+    first = "Seen by Dr. Kowalska."
+    assert linked((first, [span(first, "Kowalska")]), ("Kowalska agrees.", []), ("kowalska?", [])) == [
+        ["Kowalska"],
+        ["Kowalska"],
+        [],
+    ]
+
+
+def test_a_known_name_is_found_in_a_note_whose_row_does_not_give_it() -> None:
+    first = "Imrie, Tamsin came"
+    spans = [span(first, "Imrie, Tamsin", "PATIENT", 1.0, "known")]
+    assert linked((first, spans), ("Ms. Tamsin Imrie left", [])) == [["Imrie, Tamsin"], ["Tamsin Imrie"]]
+
+
+def test_a_doubtful_name_stays_in_its_note() -> None:
+    first = "Zanzibar noted"
+    assert linked((first, [span(first, "Zanzibar", score=0.6)]), ("Zanzibar again", [])) == [["Zanzibar"], []]
+
+
+def test_ordinary_words_and_eponyms_are_not_spread() -> None:
+    first = "Dr. Brown and Dr. Babinski"
+    spans = [span(first, "Brown"), span(first, "Babinski")]
+    assert linked((first, spans), ("Brown sputum. Babinski negative.", [])) == [["Brown", "Babinski"], []]
+
+
+def test_a_surname_before_a_disease_is_not_spread() -> None:
+    first = "Dr. Hashimura saw"
+    assert linked((first, [span(first, "Hashimura")]), ("Hashimura disease", [])) == [["Hashimura"], []]
+
+
+def test_the_order_of_the_notes_does_not_matter() -> None:
+    one, two, three = "Dr. Okonjo", "Mrs. Okonjo", "Okonjo and Okonjo"
+    notes = [(one, [span(one, "Okonjo")]), (two, [span(two, "Okonjo", "PATIENT")]), (three, [])]
+    expected = {text: spans for (text, _), spans in zip(notes, link(notes, LEXICON), strict=True)}
+    assert len(expected[three]) == 2
+    for order in permutations(notes):
+        assert {text: spans for (text, _), spans in zip(order, link(order, LEXICON), strict=True)} == expected
+
+
+def test_no_certain_name_changes_nothing() -> None:
+    text = "on 3/4/2019"
+    spans = [span(text, "3/4/2019", "DATE")]
+    assert link([(text, spans)], LEXICON) == [spans]
