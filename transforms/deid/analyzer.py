@@ -28,8 +28,9 @@ from presidio_analyzer import (
 )
 from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
-from transforms.deid.fold import lower
+from transforms.deid.fold import Plain
 from transforms.deid.labels import LabelMap
+from transforms.deid.recognizers.base import Note
 from transforms.deid.spans import PhiSpan
 
 LANGUAGE: Final = "en"
@@ -65,11 +66,11 @@ class LazyArtifacts(NlpArtifacts):  # type: ignore[misc]
     """What recognizers may read of a note besides its text.
 
     Attributes:
-        lowered: the note in lower case with its offsets kept (`fold.lower`).
+        note: the note as our recognizers read it.
     """
 
     def __init__(self, text: str, engine: BlankNlpEngine, language: str) -> None:
-        self.lowered = lower(text)
+        self.note = Note(text)
         self.nlp_engine = engine
         self.language = language
         self.entities: list[Any] = []
@@ -170,19 +171,20 @@ def _make_strict(recognizer: PatternRecognizer) -> None:
 
 
 def analyze(engine: AnalyzerEngine, text: str, labels: LabelMap, threshold: float) -> list[PhiSpan]:
-    """Runs every recognizer over one note.
+    """Runs every recognizer over one note, written plainly (`fold.Plain`); offsets are those of the raw `text`.
 
     Raises:
         RecognizerError: a recognizer failed, or gave a span that is not in the text.
         UnknownLabelError: a recognizer gave an entity that it did not name at the start.
     """
     spans = []
-    for result in engine.analyze(text, LANGUAGE):
+    plain = Plain(text)
+    for result in engine.analyze(plain.text, LANGUAGE):
         label = labels[result.entity_type]
         if label is None or result.score < threshold:
             continue
-        if not 0 <= result.start < result.end <= len(text):
-            raise RecognizerError(f"a span [{result.start}, {result.end}) is not in a text of {len(text)} characters")
+        if not 0 <= result.start < result.end <= len(plain.text):
+            raise RecognizerError(f"a span [{result.start}, {result.end}) is not in {len(plain.text)} characters")
         name = result.recognition_metadata[RecognizerResult.RECOGNIZER_NAME_KEY]
-        spans.append(PhiSpan(result.start, result.end, label, float(result.score), name))
+        spans.append(PhiSpan(*plain.raw(result.start, result.end), label, float(result.score), name))
     return spans

@@ -62,6 +62,61 @@ def lower(text: str) -> str:
     return text.lower() if text.isascii() else "".join(map(_plain_char, text))
 
 
+class Plain:
+    """A note as its characters were meant: case kept, nothing invisible, one kind of blank, dash, digit and quote.
+
+    Zero-width characters, soft hyphens, direction marks and combining marks go, so that none can split a number or
+    a name; blanks, dashes, digits and apostrophes become ASCII; a carriage return becomes a blank, or a line feed
+    where it stands alone. Most notes are in ASCII and stay as they are.
+
+    Attributes:
+        text: the plain text.
+    """
+
+    __slots__ = ("_positions", "_raw_length", "text")
+
+    def __init__(self, raw: str) -> None:
+        self._raw_length = len(raw)
+        self._positions: list[int] | None = None
+        if "\r" in raw:
+            raw = raw.replace("\r\n", " \n").replace("\r", "\n")
+        if raw.isascii():
+            self.text = raw
+            return
+        plain = [_written_char(char) for char in raw]
+        self.text = "".join(plain)
+        if len(self.text) != len(raw):
+            self._positions = [position for position, char in enumerate(plain) if char]
+
+    def raw(self, start: int, end: int) -> tuple[int, int]:
+        """The raw offsets of `text[start:end]` (not empty), with the marks that follow its last character."""
+        if self._positions is None:
+            return start, end
+        positions = self._positions
+        return positions[start], positions[end] if end < len(positions) else self._raw_length
+
+
+@lru_cache(maxsize=4096)
+def _written_char(char: str) -> str:
+    """One character, or none for one that is not seen by itself."""
+    if char.isascii():
+        return char
+    kind = unicodedata.category(char)
+    if kind in ("Mn", "Cf"):
+        return ""
+    if char in "’‘ʼ´":
+        return "'"
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    if kind == "Pd" or char == "\u2212":
+        return "-"
+    if kind in ("Zs", "Zl", "Zp"):
+        return " " if kind == "Zs" else "\n"
+    if char in "\u2044\u2215":
+        return "/"
+    return unicodedata.normalize("NFKC", char) if 0xFF01 <= ord(char) <= 0xFF5E else char
+
+
 class Folded:
     """Attributes: text: the folded text."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
 
 _OLD: Final = r"(?:9\d|1[0-3]\d)"
 _AGED: Final = re.compile(
@@ -48,7 +48,8 @@ class Ages(ClinicalRecognizer):
     labels: ClassVar[tuple[str, ...]] = ("AGE",)
     title: ClassVar[str] = "ages"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         for number in _RUN.finditer(lowered):
             start, end = number.span()
             before = lowered[start - 1 : start]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 
 _CORE: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-–‑\n]{0,3}\d\d\d\d(?![\w%]|[-.]\d)")
 """Ten digits grouped 3-3-4, or not grouped."""
@@ -46,7 +46,8 @@ class Phones(ClinicalRecognizer):
     labels: ClassVar[tuple[str, ...]] = ("PHONE", "FAX")
     title: ClassVar[str] = "phones"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         for pattern in (_CORE, _WITH_EXTENSION):
             for match in pattern.finditer(lowered):
                 if found := _full(lowered, match):
@@ -150,7 +151,8 @@ class NetAddresses(ClinicalRecognizer):
     labels: ClassVar[tuple[str, ...]] = ("EMAIL", "URL", "IPADDR", "DEVICE")
     title: ClassVar[str] = "addresses"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         for at in occurrences(lowered, "@"):
             domain = _DOMAIN.match(lowered, at) or _DOMAIN.match(lowered, at - 1) if at else None
             local = _LOCAL.search(lowered, max(0, at - 64), domain.start()) if domain else None

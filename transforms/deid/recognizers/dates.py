@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
 from transforms.deid.recognizers.month_day import MONTH_DAY, Bare, dates_among, is_day, judge
 
 _YEAR: Final = r"(?:1[89]|2[0-2])\d\d"
@@ -101,7 +101,8 @@ class Dates(ClinicalRecognizer):
     labels: ClassVar[tuple[str, ...]] = ("DATE",)
     title: ClassVar[str] = "dates"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         named = list(_named(text, lowered))
         yield from named
         yield from _numeric(lowered, [(found.start, found.end) for found in named])

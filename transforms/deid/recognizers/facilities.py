@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, longest_first, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, longest_first, table
 
 _TABLE: Final = table("places.toml")["facility"]
 _GENERIC: Final = frozenset(_TABLE["generic"].split())
@@ -42,7 +42,8 @@ class Facilities(ClinicalRecognizer):
         self._lexicon = Lexicon.shipped()
         super().__init__()
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         for field in _FIELD.finditer(lowered):
             value = _FIELD_VALUE.match(text, field.end()) if _heads_field(lowered, field.start()) else None
             if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 from transforms.deid.recognizers.name_reader import DEGREE, WEAK_DEGREES, WORD, NameReader
 
 _TABLE: Final = table("names.toml")
@@ -70,7 +70,8 @@ class Names(ClinicalRecognizer):
         self._reader = NameReader(self._lexicon)
         super().__init__()
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         yield from self._titles(text, lowered)
         if any(hint in text for hint in _DEGREE_HINTS):
             yield from self._degrees(text)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 
 _SSN: Final = re.compile(r"\d\d\d(?:(-)\s?\d\d-\s?|\s\d\d\s)\d{4}(?![\w]|-\d)")
 _SSN_WORD: Final = re.compile(
@@ -91,7 +91,8 @@ class Numbers(ClinicalRecognizer):
     )
     title: ClassVar[str] = "numbers"
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:  # noqa: ARG002
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         yield from _social(lowered)
         for anchor, pattern, label in _TRIGGERS:
             for at in occurrences(lowered, anchor):

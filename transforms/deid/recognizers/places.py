@@ -13,6 +13,7 @@ from transforms.deid.lexicon import Lexicon
 from transforms.deid.recognizers.base import (
     ClinicalRecognizer,
     Found,
+    Note,
     is_word_char,
     longest_first,
     occurrences,
@@ -83,7 +84,8 @@ class Places(ClinicalRecognizer):
         self._lexicon = Lexicon.shipped()
         super().__init__()
 
-    def find(self, text: str, lowered: str) -> Iterator[Found]:
+    def find(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         zips = list(_zips(text, lowered))
         yield from zips
         yield from self._streets(text, lowered)

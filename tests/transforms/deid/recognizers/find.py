@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from transforms.deid.fold import lower
 from transforms.deid.recognizers import ClinicalRecognizer
+from transforms.deid.recognizers.base import Note
 from transforms.deid.spans import PhiSpan, merge
 
 
@@ -18,4 +18,4 @@ def labelled(recognizer: ClinicalRecognizer, text: str) -> list[tuple[str, str]]
 
 
 def spans(recognizer: ClinicalRecognizer, text: str) -> list[PhiSpan]:
-    return merge(text, [PhiSpan(*one, recognizer.name) for one in recognizer.find(text, lower(text))])
+    return merge(text, [PhiSpan(*one, recognizer.name) for one in recognizer.find(Note(text))])
