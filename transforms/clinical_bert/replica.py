@@ -23,6 +23,7 @@ from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, ow
 from transforms.clinical_bert.encoder import Encoder, Precision, WindowRunner, pick_device, pick_dtype
 from transforms.clinical_bert.heads import Encoded, Head, open_head
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
+from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
 
 WINDOW: Final = 128
@@ -213,7 +214,9 @@ def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
 
 def _tokenizer(folder: Path) -> NoteTokenizer:
     try:
-        return NoteTokenizer(AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+        shapes = uses_shapes(read_json(folder / "config.json"))
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return NoteTokenizer(tokenizer, shapes=shapes)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load the tokenizer of {str(folder)!r}: {type(error).__name__}") from error
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from transforms.clinical_bert.shapes import word_shapes
 
 # Half of a pair that stands alone cannot be written as UTF-8, which the tokenizer takes. One character is
 # put in place of one, so every offset stays right.
@@ -27,12 +29,14 @@ class Tokens:
         ids: vocabulary ids, int32.
         starts, ends: character offsets (Python string indices, half open) into the note, int32.
         words: number of the word that the token is a piece of, int32, never falling.
+        types: token type ids, int32; None for an encoder that reads one text without types.
     """
 
     ids: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int32]
     ends: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]
+    types: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -78,15 +82,17 @@ def plan(n_tokens: int, length: int, overlap: int) -> list[Window]:
 class NoteTokenizer:
     """A fast tokenizer of transformers, asked for whole notes with exact character offsets."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, *, shapes: bool = False) -> None:
         """Args:
             tokenizer: a `PreTrainedTokenizerFast`.
+            shapes: give word shapes as token types (`transforms.clinical_bert.shapes`).
 
         Raises:
             ValueError: it has no fast implementation, or puts something else than one special token at either end.
         """
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError("the tokenizer has no fast implementation, which gives the offsets")
+        self.shapes = shapes
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -101,7 +107,13 @@ class NoteTokenizer:
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenises each text whole: nothing is truncated."""
         clean = [_SURROGATES.sub("\ufffd", text) for text in texts]
-        return [_tokens(encoding) for encoding in self._backend.encode_batch(clean, add_special_tokens=False)]
+        tokens = [_tokens(encoding) for encoding in self._backend.encode_batch(clean, add_special_tokens=False)]
+        if not self.shapes:
+            return tokens
+        return [
+            replace(of_text, types=word_shapes(text, of_text.starts, of_text.ends, of_text.words))
+            for text, of_text in zip(texts, tokens, strict=True)
+        ]
 
 
 def _tokens(encoding: Any) -> Tokens:
