@@ -6,7 +6,9 @@ checked. A new head is one entry here and one class in `heads`; nothing else cou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 TOKEN_CLASSIFICATION: Final = "token_classification"
@@ -18,22 +20,39 @@ _TASK_OF_KIND: Final = {
     CHUNK_CLASSIFICATION: "ForSequenceClassification",
 }
 
-# Architectures whose token classifier is one linear layer on the encoder's last hidden states.
-LINEAR_TOKEN_CLASSIFIERS: Final = frozenset(
-    f"{family}ForTokenClassification"
-    for family in (
-        "Bert",
-        "BigBird",
-        "Camembert",
-        "DebertaV2",
-        "DistilBert",
-        "Electra",
-        "Longformer",
-        "MegatronBert",
-        "Roberta",
-        "XLMRoberta",
-    )
+TOKEN_CLASSIFIERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        f"{family}ForTokenClassification": ("classifier",)
+        for family in (
+            "Albert",
+            "Bert",
+            "BigBird",
+            "Camembert",
+            "ConvBert",
+            "Data2VecText",
+            "Deberta",
+            "DebertaV2",
+            "DistilBert",
+            "Electra",
+            "Ernie",
+            "Longformer",
+            "MPNet",
+            "MegatronBert",
+            "MobileBert",
+            "RemBert",
+            "Roberta",
+            "RobertaPreLayerNorm",
+            "XLMRoberta",
+            "XLMRobertaXL",
+        )
+    }
+    | {"ModernBertForTokenClassification": ("head", "classifier")}
 )
+"""Class of transformers -> its modules between the encoder's last hidden states and the logits, in order.
+
+Dropout, which does nothing outside training, is left out; the last module is always one linear layer. Classes whose
+tokenizer or window has not one special token at either end (XLNet, GPT, T5 and the like) are not here.
+"""
 
 
 @dataclass(frozen=True)

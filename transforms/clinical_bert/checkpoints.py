@@ -21,13 +21,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from transforms.clinical_bert.catalogue import HEADS, LINEAR_TOKEN_CLASSIFIERS, TOKEN_CLASSIFICATION, HeadSpec
+from transforms.clinical_bert.catalogue import HEADS, TOKEN_CLASSIFICATION, TOKEN_CLASSIFIERS, HeadSpec
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FOLDER: Final = Path(__file__).parent / "shipped"
 _HUB_ID: Final = re.compile(r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?")
 _FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "heads/*")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin", "model.pt", "model.pth")
+_MADE_UP: Final = re.compile(r"LABEL_\d+")
+_FROM_PADDING: Final = frozenset(
+    (
+        *("camembert", "data2vec-text", "longformer", "mpnet"),
+        *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"),
+    )
+)
+"""Model types that count positions from the padding id plus one."""
 _MAX_HEADER: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
@@ -123,9 +131,10 @@ def positions(config: dict[str, Any]) -> int:
     limit = config.get("max_position_embeddings")
     if not isinstance(limit, int) or limit < 1:
         raise CheckpointError("the checkpoint's config.json names no max_position_embeddings")
-    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert", "longformer", "xlm-roberta-xl"}:
-        # These count positions from the padding id plus one: RoBERTa's 514 are 512 usable ones.
-        return limit - int(config.get("pad_token_id") or 0) - 1
+    if config.get("model_type") in _FROM_PADDING:
+        padding = config.get("pad_token_id")
+        # RoBERTa's 514 are 512 usable ones. All of these have the padding id 1 unless they name another.
+        return limit - (1 if padding is None else int(padding)) - 1
     return limit
 
 
@@ -290,23 +299,77 @@ def _check_hugging_face(
     fitting = [name for name in architectures if str(name).endswith(spec.task)]
     if not fitting:
         raise CheckpointError(f"{lacks}: its class is {named}, *{spec.task} is needed (`notemill train` makes one)")
-    if spec.kind == TOKEN_CLASSIFICATION and fitting[0] not in LINEAR_TOKEN_CLASSIFIERS:
-        raise CheckpointError(f"checkpoint {source!r}: token classification with {fitting[0]} is not supported yet")
+    if spec.kind == TOKEN_CLASSIFICATION:
+        _check_token_classifier(str(fitting[0]), config, shapes, source, lacks)
+        return
     classes = {
         shape[0]
         for name, shape in shapes.items()
         if name.startswith(("classifier.", "score.")) and name.endswith("weight") and shape
     }
-    if spec.kind != TOKEN_CLASSIFICATION:
-        # Two classes are the default of transformers, which then writes no id2label.
-        if not classes & {1, 2}:
-            raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for one class or two")
-        return
+    # Two classes are the default of transformers, which then writes no id2label.
+    if not classes & {1, 2}:
+        raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for one class or two")
+
+
+def _check_token_classifier(
+    architecture: str, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], source: str, lacks: str
+) -> None:
+    if architecture not in TOKEN_CLASSIFIERS:
+        known = ", ".join(sorted(name.removesuffix("ForTokenClassification") for name in TOKEN_CLASSIFIERS))
+        raise CheckpointError(
+            f"checkpoint {source!r}: token classification with {architecture} is not supported; supported: {known}"
+        )
+    if config.get("model_type") == "big_bird" and config.get("attention_type") != "original_full":
+        # Its sparse attention turns itself off at the first short text, so results would depend on the order.
+        raise CheckpointError(
+            f'checkpoint {source!r}: BigBird is supported with full attention only: set "attention_type": '
+            '"original_full" in its config.json'
+        )
+    labels = label_names(config, source)
+    last = TOKEN_CLASSIFIERS[architecture][-1]
+    weight, bias = shapes.get(f"{last}.weight"), shapes.get(f"{last}.bias")
+    if not weight or weight[0] != len(labels) or bias != (len(labels),):
+        raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for its {len(labels)} labels")
+
+
+def label_names(config: dict[str, Any], source: str) -> list[str]:
+    """The labels of a Hugging Face classifier, in the order of its weights.
+
+    Args:
+        config: the content of its config.json.
+        source: the checkpoint's name, for the message.
+
+    Raises:
+        CheckpointError: there are none, they are not numbered from 0, or they are the names that transformers
+            makes up (`LABEL_0`), which say nothing.
+    """
     labels = config.get("id2label")
     if not isinstance(labels, dict) or not labels:
         raise CheckpointError(f"checkpoint {source!r}: its config.json has no id2label, which names the head's labels")
-    if len(labels) not in classes:
-        raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for its {len(labels)} labels")
+    if set(labels) != {str(number) for number in range(len(labels))} or not all(
+        isinstance(label, str) and label for label in labels.values()
+    ):
+        raise CheckpointError(f"checkpoint {source!r}: id2label in its config.json does not name the labels 0, 1, 2 …")
+    if made_up := [label for label in labels.values() if _MADE_UP.fullmatch(label)]:
+        raise CheckpointError(
+            f"checkpoint {source!r}: its labels have no names, only {made_up[0]} and so on: write into id2label of its "
+            "config.json what each stands for, as its model card says"
+        )
+    return [labels[str(number)] for number in range(len(labels))]
+
+
+def labels_of(checkpoint: Checkpoint, head: str) -> tuple[str, ...]:
+    """The labels of a checkpoint's head in the order of its weights, prefixes (`B-`) included; no weight is read.
+
+    Raises:
+        CheckpointError: its description cannot be read, or names no labels.
+    """
+    folder = checkpoint.folder()
+    own = own_head(folder, head)
+    if own is None:
+        return tuple(label_names(read_json(folder / "config.json"), checkpoint.source))
+    return tuple(map(str, read_json(own)["labels"]))
 
 
 def _tokenizer_files(folder: Path) -> Iterable[Path]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from transforms.clinical_bert.checkpoints import Checkpoint, own_head, read_json, shipped
+from transforms.clinical_bert.checkpoints import Checkpoint, labels_of, shipped
 from transforms.clinical_bert.encoder import Precision
-from transforms.clinical_bert.heads.tokens import OUTSIDE, split_label
+from transforms.clinical_bert.heads.tokens import OUTSIDE, TokenOptions, read_scheme
 from transforms.clinical_bert.replica import Replica
 from transforms.deid.labels import LabelMap
 from transforms.deid.spans import PhiSpan
@@ -52,6 +52,11 @@ class PhiTagger(Protocol):
 class TaggerSpec(Protocol):
     """A frozen, picklable description of a tagger."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that the tagger may give, told before it is opened: a plan is checked with them."""
+        ...
+
     def open(self) -> PhiTagger: ...
 
 
@@ -61,7 +66,7 @@ class ReplicaTagger:
 
     Attributes:
         checkpoint: of the head `deid`.
-        threshold: least score at which a span counts.
+        threshold: least probability of being PHI, of whatever label, at which a word counts.
         precision, window: as of `Replica`.
         threads: of PyTorch; changes the speed, not the result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -83,33 +88,38 @@ class ReplicaTagger:
         """
         return cls(shipped(HEAD))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the checkpoint's head, without prefixes (`B-`) and without `O`. No weight is read.
+
+        Raises:
+            CheckpointError: the checkpoint is gone, or its config names no labels.
+        """
+        return tuple(sorted({name for _, name in read_scheme(labels_of(self.checkpoint, HEAD))} - {OUTSIDE}))
+
     def open(self) -> OpenReplicaTagger:
-        """Loads the model."""
+        """Loads the model.
+
+        Raises:
+            CheckpointError: the checkpoint is gone or changed, or lacks weights.
+        """
         replica = Replica(
             {HEAD: self.checkpoint},
             precision=self.precision,
             window=self.window,
             threads=self.threads,
             device=self.device,
+            options={HEAD: TokenOptions(threshold=self.threshold, whole=True)},
         )
-        return OpenReplicaTagger(replica, _labels(self.checkpoint), self.threshold)
-
-
-def _labels(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The labels of a checkpoint's head, without their IOB prefixes."""
-    folder = checkpoint.verify(HEAD)
-    own = own_head(folder, HEAD)
-    labels = read_json(own)["labels"] if own else read_json(folder / "config.json")["id2label"].values()
-    return tuple(sorted({split_label(label)[1] for label in labels} - {OUTSIDE}))
+        return OpenReplicaTagger(replica, self.labels)
 
 
 class OpenReplicaTagger:
     """A loaded replica, as a tagger. Its windows cover every text whole."""
 
-    def __init__(self, replica: Replica, labels: tuple[str, ...], threshold: float) -> None:
+    def __init__(self, replica: Replica, labels: tuple[str, ...]) -> None:
         self._replica = replica
         self._labels = labels
-        self._threshold = threshold
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -117,7 +127,7 @@ class OpenReplicaTagger:
 
     def tag(self, texts: Sequence[str]) -> list[list[TaggedSpan]]:
         found = self._replica.annotate(texts)[HEAD]
-        return [[TaggedSpan(*span) for span in spans if span.score >= self._threshold] for spans in found]
+        return [[TaggedSpan(*span) for span in spans] for spans in found]
 
     def close(self) -> None:
         self._replica.close()

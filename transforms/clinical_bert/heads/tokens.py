@@ -3,11 +3,16 @@
 Probabilities of a word's pieces are averaged, so that a word is never split between labels. Schemes: IOB and
 IOB2 (`B-`, `I-`, `O`), BIOES/BILOU (`E-`, `L-` end and `S-`, `U-` stand alone), and plain labels, where
 neighbouring words of one label are one span.
+
+Where a miss costs more than a false find, `TokenOptions.threshold` takes the place of the best label: a word that
+may be `B-PATIENT`, `U-PATIENT` or `B-DOCTOR` with 0.2 each is PHI with 0.6, though `O` with 0.4 is its best label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -24,12 +29,28 @@ _PIECE: Final = 8192  # tokens at a time, so that a very long note's states are 
 _PREFIXES: Final = frozenset("BIESLU")
 _OPENS: Final = frozenset("BSU")
 _CLOSES: Final = frozenset("ESLU")
+_APOSTROPHES: Final = frozenset("'\u2019\u02bc")
+_ZERO_WIDTH: Final = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+
+
+class UnreadTextError(Exception):
+    """A letter or a digit that the tokenizer dropped, so that no model saw it. The message holds its offset only."""
 
 
 def split_label(label: str) -> tuple[str, str]:
     """`B-Disease` is ("B", "Disease"); a plain label has the prefix ""; `O` is ("", "O")."""
     prefix, dash, name = label.partition("-")
     return (prefix, name) if dash and prefix in _PREFIXES else ("", label)
+
+
+def read_scheme(labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Prefix and name of each label of one classifier.
+
+    Letters count as prefixes only where there is a `B-` or an `I-` among the labels: beside plain labels
+    `E-MAIL` is a name.
+    """
+    prefixed = any(label.startswith(("B-", "I-")) for label in labels)
+    return [split_label(label) if prefixed else ("", label) for label in labels]
 
 
 def word_bounds(tokens: Tokens) -> npt.NDArray[np.int64]:
@@ -39,6 +60,75 @@ def word_bounds(tokens: Tokens) -> npt.NDArray[np.int64]:
         return np.zeros(1, dtype=np.int64)
     starts = np.flatnonzero(np.diff(tokens.words, prepend=tokens.words[0] - 1))
     return np.append(starts, n).astype(np.int64)
+
+
+def text_word_bounds(text: str, tokens: Tokens) -> npt.NDArray[np.int64]:
+    """As `word_bounds`, with words that are those of the text whatever the tokenizer is.
+
+    WordPiece parts a text at white space and at punctuation, and its words stay as they are. SentencePiece parts it
+    at white space alone: its `Lee,MD` is parted at the comma. Byte-level BPE parts a word at a combining mark or a
+    zero-width character, and those parts are put together again.
+    """
+    n = len(tokens)
+    if n == 0:
+        return np.zeros(1, dtype=np.int64)
+    new = np.diff(tokens.words, prepend=tokens.words[0] - 1) != 0
+    starts, ends = tokens.starts.tolist(), tokens.ends.tolist()
+    for i in np.flatnonzero(~new).tolist():
+        new[i] = starts[i] >= ends[i - 1] and _parts(text, ends[i - 1] - 1, starts[i])
+    if not text.isascii():
+        for i in np.flatnonzero(new)[1:].tolist():
+            # Pieces that overlap are the bytes of one character.
+            if starts[i] < ends[i - 1] or (starts[i] == ends[i - 1] and _continues(text, starts[i])):
+                new[i] = False
+    return np.append(np.flatnonzero(new), n).astype(np.int64)
+
+
+def _parts(text: str, left: int, right: int) -> bool:
+    """Whether a word ends with the character at `left` and another one begins with that at `right`."""
+    if text[left].isalnum() and text[right].isalnum():
+        return False
+    for at in (left, right):
+        if _is_punctuation(text[at]):
+            inside = 0 < at < len(text) - 1 and text[at - 1].isalpha() and text[at + 1].isalpha()
+            if not (inside and text[at] in _APOSTROPHES):
+                return True
+    return False
+
+
+def _is_punctuation(char: str) -> bool:
+    """As BERT's own tokenizer has it: every visible ASCII character that is no letter or digit counts."""
+    if char.isascii():
+        return char.isprintable() and not char.isalnum() and char != " "
+    return unicodedata.category(char).startswith("P")
+
+
+def _is_attached(char: str) -> bool:
+    """Whether the character belongs to the one before it."""
+    return char > "\x7f" and (char in _ZERO_WIDTH or unicodedata.category(char).startswith("M"))
+
+
+def _continues(text: str, at: int) -> bool:
+    """Whether the character at `at` belongs to the word before it because of a mark or a zero-width character."""
+    if _is_attached(text[at]):
+        return at > 0 and not text[at - 1].isspace()
+    before = at - 1
+    while before >= 0 and _is_attached(text[before]):
+        before -= 1
+    return 0 <= before < at - 1 and text[at].isalnum() and text[before].isalnum()
+
+
+def first_unread(text: str, tokens: Tokens) -> int | None:
+    """Offset of the first letter or digit that lies in no token; None where every one does."""
+    reached = np.concatenate([[0], np.maximum.accumulate(tokens.ends)]) if len(tokens) else np.zeros(1, dtype=np.int64)
+    nexts = np.append(tokens.starts, len(text))
+    for i in np.flatnonzero(nexts > reached).tolist():
+        gap = text[reached[i] : nexts[i]]
+        if not gap.isspace():
+            for at, char in enumerate(gap, int(reached[i])):
+                if char.isalnum():
+                    return at
+    return None
 
 
 def decode(labels: Sequence[str], scores: Sequence[float], starts: Sequence[int], ends: Sequence[int]) -> list[Span]:
@@ -51,17 +141,22 @@ def decode(labels: Sequence[str], scores: Sequence[float], starts: Sequence[int]
         labels, scores: for each word its best label and that label's probability.
         starts, ends: for each word its character offsets.
     """
+    return _join([split_label(label) for label in labels], scores, starts, ends)
+
+
+def _join(
+    labels: Sequence[tuple[str, str]], scores: Sequence[float], starts: Sequence[int], ends: Sequence[int]
+) -> list[Span]:
     spans = []
     for first, last, name in _runs(labels):
         spans.append(Span(starts[first], ends[last], name, float(np.mean(scores[first : last + 1]))))
     return spans
 
 
-def _runs(labels: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+def _runs(labels: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
     first: int | None = None
     open_name = ""
-    for i, label in enumerate(labels):
-        prefix, name = split_label(label)
+    for i, (prefix, name) in enumerate(labels):
         if first is not None and (name != open_name or prefix in _OPENS):
             yield first, i - 1, open_name
             first = None
@@ -76,21 +171,74 @@ def _runs(labels: Sequence[str]) -> Iterator[tuple[int, int, str]]:
         yield first, len(labels) - 1, open_name
 
 
+def _trimmed(text: str, span: Span) -> Span | None:
+    """The span without white space at its ends and with the marks of its last character; None: nothing is left.
+
+    Byte-level BPE has tokens of white space alone, and a tokenizer that strips accents leaves a mark out of its
+    letter's token.
+    """
+    start, end = span.start, span.end
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    if start == end:
+        return None
+    while end < len(text) and text[end] > "\x7f" and unicodedata.category(text[end]).startswith("M"):
+        end += 1
+    return span._replace(start=start, end=end)
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """What a token head's user may choose.
+
+    Attributes:
+        threshold: a word is labelled where it is not `O` with this probability at least; its label is then the best
+            other one by the sum over the label's prefixes, and its score is the probability of not being `O`. None:
+            each word has its best label and that label's probability, as in transformers' own pipeline.
+        whole: raise where the tokenizer dropped a letter or a digit.
+    """
+
+    threshold: float | None = None
+    whole: bool = False
+
+
 class TokenHead:
-    """A linear token classifier on the encoder's states. A result is a list of `Span`.
+    """A token classifier on the encoder's states. A result is a list of `Span`.
 
     Args:
         labels: names of the classes, in the order of the weights' rows.
         weight: shape (labels, width).
         bias: shape (labels,).
+        options: how words get their labels.
+        project: what the states go through before the linear layer, in float32; None for nothing.
     """
 
-    def __init__(self, labels: Sequence[str], weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self._labels = list(labels)
+    def __init__(
+        self,
+        labels: Sequence[str],
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        options: TokenOptions | None = None,
+        project: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        self._labels = read_scheme(labels)
         self._weight = weight.float()
         self._bias = bias.float()
+        self._options = options or TokenOptions()
+        self._project = project
+        names = np.array([name for _, name in self._labels])
+        self._is_outside = names == OUTSIDE
+        self._same_name = names[:, None] == names[None, :]
 
     def __call__(self, notes: Sequence[Encoded]) -> list[list[Span]]:
+        """The spans of each note.
+
+        Raises:
+            FloatingPointError: a score is not a number.
+            UnreadTextError: `options.whole`, and no token holds some letter or digit.
+        """
         return [self._spans(note) for note in notes]
 
     def rows(self, result: list[Span], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,22 +258,43 @@ class TokenHead:
         ]
 
     def _spans(self, note: Encoded) -> list[Span]:
-        bounds = word_bounds(note.tokens)
+        if self._options.whole and (at := first_unread(note.text, note.tokens)) is not None:
+            raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
+        bounds = text_word_bounds(note.text, note.tokens)
         if len(bounds) == 1:
             return []
         tokens = np.concatenate([self._probabilities(piece) for piece in torch.split(note.states, _PIECE)])
-        counts = np.diff(bounds)
-        words = np.add.reduceat(tokens, bounds[:-1], axis=0) / counts[:, None]
-        best = words.argmax(axis=1)
-        return decode(
-            [self._labels[label] for label in best],
-            words[np.arange(len(best)), best].tolist(),
-            note.tokens.starts[bounds[:-1]].tolist(),
-            note.tokens.ends[bounds[1:] - 1].tolist(),
-        )
+        if not np.isfinite(tokens).all():  # the largest of NaNs is the first class, which is mostly `O`
+            raise FloatingPointError("the token classifier gave scores that are not numbers")
+        words = np.add.reduceat(tokens, bounds[:-1], axis=0) / np.diff(bounds)[:, None]
+        labels, scores = self._name(words)
+        starts = note.tokens.starts[bounds[:-1]].tolist()
+        ends = note.tokens.ends[bounds[1:] - 1].tolist()
+        spans = (_trimmed(note.text, span) for span in _join(labels, scores, starts, ends))
+        return [span for span in spans if span is not None]
+
+    def _name(self, words: npt.NDArray[np.float64]) -> tuple[list[tuple[str, str]], list[float]]:
+        """Each word's label and its score; see `TokenOptions.threshold`."""
+        threshold = self._options.threshold
+        if threshold is None:
+            best = words.argmax(axis=1)
+            return [self._labels[label] for label in best], words[np.arange(len(best)), best].tolist()
+        labels: list[tuple[str, str]] = []
+        inside = words[:, ~self._is_outside].sum(axis=1)
+        for word, score in zip(words, inside, strict=True):
+            if score < threshold or not score:
+                labels.append(("", OUTSIDE))
+                continue
+            by_name = np.where(self._is_outside, -1.0, np.where(self._same_name, word, 0.0).sum(axis=1))
+            of_best = self._same_name[by_name.argmax()]
+            labels.append(self._labels[np.where(of_best, word, -1.0).argmax()])
+        return labels, inside.tolist()
 
     def _probabilities(self, states: torch.Tensor) -> npt.NDArray[np.float32]:
-        logits = torch.nn.functional.linear(states.float(), self._weight, self._bias)
+        states = states.float()
+        if self._project is not None:
+            states = self._project(states)
+        logits = torch.nn.functional.linear(states, self._weight, self._bias)
         probabilities: npt.NDArray[np.float32] = torch.softmax(logits, dim=-1).cpu().numpy()
         return probabilities
 
