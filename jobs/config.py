@@ -9,12 +9,13 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import RequestError
 from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
+from transforms.deid.labels import SAFE_HARBOR, LabelMap
 
 STAGES = ("validate", "deidentify", "sections", "clinical_bert", "assertion")
 """The stages of the main job, in their order. Scoring admissions follows `clinical_bert` by itself."""
@@ -36,14 +37,29 @@ class Columns(_Table):
     note_type: Names | None = None
     note_time: Names | None = None
     patient_name: Names | None = None
+    known: dict[str, Names] = Field({}, description="PHI label -> columns whose values are PHI of that label.")
 
 
 class Deidentify(_Table):
     """How PHI is found and replaced."""
 
-    mode: Literal["tag"] = "tag"
+    mode: Literal["tag", "surrogate", "mask"] = "tag"
     tagger: bool = Field(True, description="Use the PHI tagger beside patterns and known names.")
     threshold: float = Field(0.5, ge=0.0, le=1.0, description="Least probability at which the tagger's spans count.")
+    pattern_threshold: float = Field(0.5, ge=0.0, le=1.0, description="Least score of the recognizers' spans.")
+    link_names: bool = Field(True, description="Look for a patient's names in the patient's other notes of the split.")
+    recognizers: list[str] = Field([], description="Further ones: module:Name, or a YAML file of Presidio's form.")
+    labels: dict[str, str] = Field({}, description="Entity or tagger's label -> i2b2-2014 label.")
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        LabelMap(labels.items())
+        return labels
+
+    @property
+    def label_pairs(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self.labels.items()))
 
 
 class Model(_Table):
@@ -122,14 +138,36 @@ class Job(_Table):
             raise ValueError(f"{' and '.join(missing)} must be among the stages: without it raw text could be written")
         return stages
 
+    @model_validator(mode="after")
+    def _known_phi_has_labels(self) -> Self:
+        labels = LabelMap(self.deidentify.labels.items())
+        for name in self.columns.known:
+            try:
+                label = labels[name]
+            except ValueError as error:
+                raise ValueError(f"columns.known.{name} is no PHI label{_nearest(name, SAFE_HARBOR)}") from error
+            if label is None:
+                raise ValueError(
+                    f"columns.known.{name}: {name} does not identify by Safe Harbor, so it is not replaced"
+                )
+        return self
+
     def column_map(self) -> ColumnMap:
         """The preset's columns, with those of [columns] in their place."""
         preset = PRESETS[self.preset]
-        given = {name: value for name, value in self.columns.model_dump().items() if value is not None}
-        named = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in given.items()}
+        given = {name: value for name in MAPPED if (value := getattr(self.columns, name)) is not None}
+        named = {name: _names(value) for name, value in given.items()}
         base = {name: getattr(preset, name) for name in MAPPED}
         demanded = {*preset.demanded, *(name for name in given if name not in REQUIRED)}
-        return ColumnMap(**{**base, **named}, demanded=tuple(sorted(demanded)), skip_where=preset.skip_where)
+        labels = LabelMap(self.deidentify.labels.items())
+        known = tuple(sorted((labels[name] or "", _names(value)) for name, value in self.columns.known.items()))
+        return ColumnMap(
+            **{**base, **named}, demanded=tuple(sorted(demanded)), skip_where=preset.skip_where, known=known
+        )
+
+
+def _names(value: Names) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def load(file: str | None, settings: Iterable[str], options: Mapping[str, Any]) -> Job:
@@ -154,6 +192,21 @@ def load(file: str | None, settings: Iterable[str], options: Mapping[str, Any]) 
         return Job(**merged)
     except ValidationError as error:
         raise RequestError(_explain(error)) from error
+
+
+def models(entries: Iterable[str]) -> dict[str, str]:
+    """`HEAD=PATH_OR_ID` as the command line gives it, as head -> place.
+
+    Raises:
+        RequestError: one has another form.
+    """
+    found: dict[str, str] = {}
+    for entry in entries:
+        head, mark, place = entry.partition("=")
+        if not mark or not place:
+            raise RequestError(f"--model takes HEAD=PATH_OR_ID, not {entry!r}")
+        found[head] = place
+    return found
 
 
 def _read(file: str) -> dict[str, Any]:
@@ -195,8 +248,10 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing: give --{key} or {key} in the job file"
     # A field that takes several types is reported once for each, with the type's name behind the key.
-    key = next((name for name in (key, key.rpartition(".")[0]) if name in known_keys()), key)
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}" + (
+    known = known_keys()
+    outer = [".".join(place[:length]) for length in range(len(place), 0, -1)]
+    key = next((name for name in outer if name in known), key)
+    return f"{key}: {first['msg']}".removeprefix(": ").replace("Value error, ", "", 1) + (
         "" if first["type"] == "value_error" else f" (got {first['input']!r})"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.config import Job
@@ -24,15 +24,19 @@ KEY_VARIABLE = "NOTEMILL_KEY"
 PACKAGES = ("apache-beam", "ray", "torch", "transformers", "pyarrow", "presidio-analyzer", "spacy", "fsspec")
 
 
-def checkpoints(job: Job) -> dict[str, Checkpoint]:
-    """The checkpoint of every head that the job uses.
+def heads_of(job: Job) -> list[str]:
+    """The heads that the job uses."""
+    heads: list[str] = [*job.model.heads] if "clinical_bert" in job.stages else []
+    return [*heads, "deid"] if job.deidentify.tagger else heads
+
+
+def checkpoints(job: Job, heads: Iterable[str] | None = None) -> dict[str, Checkpoint]:
+    """The checkpoint of each of these heads; without any named, of every head that the job uses.
 
     Raises:
         RequestError: a checkpoint cannot be read, or lacks the head's weights.
     """
-    heads: list[str] = [*job.model.heads] if "clinical_bert" in job.stages else []
-    if job.deidentify.tagger:
-        heads.append("deid")
+    heads = heads_of(job) if heads is None else heads
     try:
         chosen = {head: getattr(job.model, head) for head in heads}
         return {head: resolve(spec, head) if spec else shipped(head) for head, spec in chosen.items()}
@@ -40,16 +44,10 @@ def checkpoints(job: Job) -> dict[str, Checkpoint]:
         raise RequestError(str(error)) from error
 
 
-def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
-    """The job's stages, in order."""
-    # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
-    from transforms.assertion.stage import Assertion
-    from transforms.clinical_bert.stage import ClinicalBert
+def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
+    """The stages that de-identify, in order."""
     from transforms.deid.stage import deidentification
     from transforms.deid.tagger import ReplicaTagger
-    from transforms.icd.coding import CodingOptions
-    from transforms.sections.stage import Sections
-    from transforms.validate import Validate
 
     model = job.model
     tagger = (
@@ -64,9 +62,29 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
         if job.deidentify.tagger
         else None
     )
+    return deidentification(
+        key,
+        mode=job.deidentify.mode,
+        tagger=tagger,
+        threshold=job.deidentify.pattern_threshold,
+        labels=job.deidentify.label_pairs,
+        link_names=job.deidentify.link_names,
+    )
+
+
+def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
+    """The job's stages, in order."""
+    # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
+    from transforms.assertion.stage import Assertion
+    from transforms.clinical_bert.stage import ClinicalBert
+    from transforms.icd.coding import CodingOptions
+    from transforms.sections.stage import Sections
+    from transforms.validate import Validate
+
+    model = job.model
     made: dict[str, tuple[Stage, ...]] = {
         "validate": (Validate(max_characters=job.max_characters),),
-        "deidentify": deidentification(key, mode=job.deidentify.mode, tagger=tagger),
+        "deidentify": deid_stages(job, models, key),
         "sections": (Sections(),),
         "assertion": (Assertion(),),
     }
@@ -84,10 +102,16 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
     return tuple(stage for name in job.stages for stage in made[name])
 
 
+def key_from_environment() -> Key | None:
+    """The key in NOTEMILL_KEY."""
+    text = os.environ.get(KEY_VARIABLE, "").strip()
+    return Key.from_text(text) if text else None
+
+
 def key_for(output: Folder, *, fresh: bool) -> tuple[Key, tuple[str, ...]]:
     """The key of the pseudonyms: from the environment, from the run that is resumed, or a new random one."""
-    if text := os.environ.get(KEY_VARIABLE, "").strip():
-        return Key.from_text(text), ()
+    if (given := key_from_environment()) is not None:
+        return given, ()
     warning = f"{KEY_VARIABLE} is not set: ids are made with a random key and will not join across runs"
     if not fresh and (kept := output.get(KEY)) is not None:
         return Key.from_text(kept.decode()), (warning,)
@@ -148,7 +172,7 @@ def run(job: Job, progress: Progress, *, fresh: bool = False) -> tuple[Outcome, 
         RunError: the run failed, or rows are unaccounted for. What is finished stays; the same command goes on.
     """
     plan, warnings = plan_job(job, fresh=fresh)
-    random_key = not os.environ.get(KEY_VARIABLE, "").strip()
+    random_key = key_from_environment() is None
     outcome = execute(plan, engine_for(job), progress, facts=_facts(job), fresh=fresh, keep_key=random_key)
     return outcome, warnings
 

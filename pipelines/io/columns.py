@@ -7,6 +7,7 @@ file that cannot be read so, before anything runs; `to_notes` maps a batch of ro
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,7 @@ class ColumnMap:
     Attributes:
         demanded: our columns whose source column must be there (besides `note_id` and `text`).
         skip_where: (source column, values): rows whose value, as text, is among these are not read.
+        known: pairs (i2b2-2014 label, source columns): what these hold is PHI of the row; all of them must be there.
     """
 
     note_id: tuple[str, ...] = ("note_id",)
@@ -45,6 +47,7 @@ class ColumnMap:
     patient_name: tuple[str, ...] = ("patient_name",)
     demanded: tuple[str, ...] = ()
     skip_where: tuple[str, tuple[str, ...]] | None = None
+    known: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 PRESETS: Final[dict[str, ColumnMap]] = {
@@ -81,11 +84,13 @@ class ReadPlan:
     Attributes:
         sources: (our column, the source columns that the file has), in the order of `MAPPED`.
         projection: every source column to read.
+        known: pairs (label, source column).
     """
 
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     skip_where: tuple[str, tuple[str, ...]] | None
     projection: tuple[str, ...]
+    known: tuple[tuple[str, str], ...] = ()
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -105,6 +110,13 @@ def _fits(column: str, kind: pa.DataType) -> bool:
     if column == "patient_name" and (pt.is_list(kind) or pt.is_large_list(kind)):
         return _is_text(kind.value_type)
     return _is_text(kind)
+
+
+def _can_be_known(kind: pa.DataType) -> bool:
+    if pt.is_list(kind) or pt.is_large_list(kind):
+        return _is_text(kind.value_type)
+    tests = (pt.is_null, pt.is_integer, pt.is_floating, pt.is_decimal, pt.is_date, pt.is_timestamp, _is_text)
+    return any(test(kind) for test in tests)
 
 
 _WANTED: Final = {
@@ -155,8 +167,24 @@ def check_schema(mapping: ColumnMap, fields: pa.Schema, file: str) -> ReadPlan:
     if skip is not None:
         found = find(skip[0])
         skip = (found, skip[1]) if found is not None else None
+    known: list[tuple[str, str]] = []
+    for label, wanted in mapping.known:
+        for name in wanted:
+            source = find(name)
+            if source is None or fields.names.count(source) > 1:
+                raise RequestError(
+                    f"{file} has {'no column' if source is None else 'several columns'} {name}, which [columns.known] "
+                    f"names for {label}; it has: {', '.join(fields.names)}"
+                )
+            if not _can_be_known(kind := fields.field(source).type):
+                raise RequestError(
+                    f"column {source} of {file} is of type {kind}, but what [columns.known] names for {label} must be "
+                    "text, numbers, dates, or a list of text"
+                )
+            known.append((label, source))
     names = [name for _, present in sources for name in present] + ([skip[0]] if skip else [])
-    return ReadPlan(tuple(sources), skip, tuple(dict.fromkeys(names)))
+    names += [name for _, name in known]
+    return ReadPlan(tuple(sources), skip, tuple(dict.fromkeys(names)), tuple(known))
 
 
 def to_notes(batch: pa.Table, plan: ReadPlan, first_row: int) -> tuple[pa.Table, int]:
@@ -188,11 +216,11 @@ def to_notes(batch: pa.Table, plan: ReadPlan, first_row: int) -> tuple[pa.Table,
         kind = schema.IN_FLIGHT.field(column).type
         parts = [_convert(column, _readable(_whole(batch[name]), faults), faults) for name in names]
         arrays[column] = pc.coalesce(*parts) if parts else pa.nulls(batch.num_rows, kind)
+    arrays["known_phi"] = _known(plan.known, batch, faults)
     rejects = [
         {"stage": "read", "error": faults[i], "detail": _FAULTS[faults[i]]} if i in faults else None
         for i in range(batch.num_rows)
     ]
-    arrays["known_phi"] = pa.nulls(batch.num_rows, schema.IN_FLIGHT.field("known_phi").type)
     arrays["reject"] = pa.array(rejects, schema.REJECT)
     notes = pa.table(arrays, schema=schema.columns(*schema.READ_COLUMNS))
     return notes, before - batch.num_rows
@@ -298,3 +326,27 @@ def _names(parts: Iterable[pa.Array], rows: int) -> pa.Array:
             values = value if isinstance(value, list) else [value]
             gathered[i].extend(name for name in values if name and name.strip())
     return pa.array([names or None for names in gathered], pa.list_(pa.string()))
+
+
+def _known(pairs: Iterable[tuple[str, str]], batch: pa.Table, faults: dict[int, str]) -> pa.Array:
+    """What a row's own columns tell of its patient, as text; null where there is nothing."""
+    gathered: list[list[dict[str, str]]] = [[] for _ in range(batch.num_rows)]
+    for label, column in pairs:
+        for i, value in enumerate(_as_text(_whole(batch[column]), faults)):
+            values = value if isinstance(value, list) else [value]
+            gathered[i].extend({"label": label, "value": one} for one in values if one and one.strip())
+    return pa.array([row or None for row in gathered], schema.IN_FLIGHT.field("known_phi").type)
+
+
+def _as_text(array: pa.Array, faults: dict[int, str]) -> list[Any]:
+    """Values of any type as text (or lists of it); a date, of a timestamp too, as ISO 8601."""
+    kind = array.type
+    if _is_text(kind) or pt.is_list(kind) or pt.is_large_list(kind):
+        return list(_readable(array, faults).to_pylist())
+    if pt.is_floating(kind):
+        # pandas turns whole numbers with gaps into floats, and gaps into NaN.
+        numbers = [None if value is None or not math.isfinite(value) else value for value in array.to_pylist()]
+        return [str(int(n)) if n is not None and n.is_integer() else None if n is None else str(n) for n in numbers]
+    if pt.is_date(kind) or pt.is_timestamp(kind):
+        array = pc.cast(array, pa.date32(), safe=False)
+    return list(pc.cast(array, pa.string()).to_pylist())

@@ -100,7 +100,7 @@ class ParquetSource:
             RequestError: there is no such file, one is not Parquet, or one lacks a column.
         """
         fs, path = open_filesystem(self.uri)
-        found = _find(fs, path, self.uri)
+        found = find_files(fs, path, self.uri)
         with ThreadPoolExecutor(_FOOTER_THREADS) as pool:
             files = list(pool.map(lambda item: self._look(fs, *item), sorted(found.items())))
         return tuple(files)
@@ -214,8 +214,15 @@ def _subset(fields: pa.Schema, names: list[str]) -> pa.Schema:
     return pa.schema([fields.field(name) for name in names])
 
 
-def _find(fs: Any, path: str, uri: str) -> Mapping[str, str]:
-    """Names below the input -> paths."""
+def find_files(fs: Any, path: str, uri: str) -> Mapping[str, str]:
+    """The Parquet files of an input: names below it -> paths.
+
+    Args:
+        fs: the file system, and `path` in it, that `uri` stands for.
+
+    Raises:
+        RequestError: there is none, or it may not be read.
+    """
     try:
         if any(mark in path for mark in "*?["):
             paths = [found for found in fs.glob(path) if fs.isfile(found)]
