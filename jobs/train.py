@@ -68,6 +68,7 @@ def train(
     *,
     dev: str | Sequence[str] = (),
     layers: int | None = None,
+    feed_forward: int | None = None,
     word_shapes: bool = False,
     options: LoopOptions | None = None,
     device: str = "auto",
@@ -85,6 +86,7 @@ def train(
         output: folder for the checkpoint; an older one there is replaced.
         dev: further sources, all of whose documents are dev.
         layers: keep only the first so many layers of the base: shallower is faster.
+        feed_forward: keep only so many neurons between the two halves of each feed-forward layer, the strongest.
         word_shapes: tell the encoder each word's shape as its token type; for an uncased base.
         options: of the optimisation.
         device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
@@ -119,7 +121,7 @@ def train(
         ]
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    backbone = _backbone(folder, layers, word_shapes).to(pick_device(device))
+    backbone = _backbone(folder, layers, feed_forward, word_shapes).to(pick_device(device))
     tokenizer = NoteTokenizer(hf_tokenizer, shapes=uses_shapes(backbone.config.to_dict()))
     window = min(options.window, positions(read_json(folder / "config.json")))
     tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder)
@@ -188,7 +190,7 @@ def _base_folder(base: str) -> Path:
         raise RequestError(f"--base: {error}") from error
 
 
-def _backbone(folder: Path, layers: int | None, word_shapes: bool) -> Any:
+def _backbone(folder: Path, layers: int | None, feed_forward: int | None, word_shapes: bool) -> Any:
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -208,6 +210,8 @@ def _backbone(folder: Path, layers: int | None, word_shapes: bool) -> Any:
         backbone.pooler = None
     if layers is not None:
         _cut(backbone, layers)
+    if feed_forward is not None:
+        _thin(backbone, feed_forward)
     if word_shapes and not uses_shapes(config.to_dict()):
         _take_shapes(backbone)
     return backbone.eval()
@@ -220,6 +224,21 @@ def _cut(backbone: Any, layers: int) -> None:
         raise RequestError(f"--layers {layers}: the base has {'no stack of layers' if stack is None else len(stack)}")
     backbone.encoder.layer = stack[:layers]
     backbone.config.num_hidden_layers = layers
+
+
+def _thin(backbone: Any, width: int) -> None:
+    """Keeps the neurons whose weights, in and out, are the longest."""
+    if not 1 <= width <= getattr(backbone.config, "intermediate_size", 0) or not hasattr(backbone, "encoder"):
+        raise RequestError(f"--feed-forward {width}: the base has no layers of that many neurons")
+    for layer in backbone.encoder.layer:
+        up, down = layer.intermediate.dense, layer.output.dense
+        strength = up.weight.detach().norm(dim=1) * down.weight.detach().norm(dim=0)
+        kept = strength.topk(width).indices.sort().values
+        with torch.no_grad():
+            up.weight, up.bias = (torch.nn.Parameter(value[kept].clone()) for value in (up.weight, up.bias))
+            down.weight = torch.nn.Parameter(down.weight[:, kept].clone())
+        up.out_features = down.in_features = width
+    backbone.config.intermediate_size = width
 
 
 def _take_shapes(backbone: Any) -> None:

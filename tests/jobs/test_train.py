@@ -236,10 +236,11 @@ def test_a_shallow_base_that_sees_word_shapes(base: str, tmp_path: Path) -> None
     f1 = {}
     for shapes in (False, True):
         out = tmp_path / f"shapes-{shapes}"
-        f1[shapes] = train(["deid"], data, base, str(out), layers=1, word_shapes=shapes, options=options).figures[
-            "deid"
-        ]["names"]["f1"]
+        f1[shapes] = train(
+            ["deid"], data, base, str(out), layers=1, feed_forward=24, word_shapes=shapes, options=options
+        ).figures["deid"]["names"]["f1"]
     assert f1[True] > 0.95 > 0.8 > f1[False]
-    assert json.loads((tmp_path / "shapes-True/config.json").read_text())["num_hidden_layers"] == 1
+    config = json.loads((tmp_path / "shapes-True/config.json").read_text())
+    assert (config["num_hidden_layers"], config["intermediate_size"]) == (1, 24)
     with pytest.raises(RequestError, match="--layers 9"):
         train(["deid"], data, base, str(tmp_path / "no"), layers=9, options=options)
