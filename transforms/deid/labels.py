@@ -89,8 +89,43 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "ID": "IDNUM",
         "MRN": "MEDICALRECORD",
         "LOCATION_OTHER": "LOCATION-OTHER",
+        # Names that general token classifiers use.
+        "PER": "PATIENT",
+        "NAME": "PATIENT",
+        "ORG": "ORGANIZATION",
+        "FAC": "LOCATION-OTHER",
+        "GPE": "LOCATION-OTHER",
+        "CONTACT": "PHONE",
+        # MEDDOCAN, the Spanish corpus (Marimon et al., IberLEF 2019), in which sex and occupation are marked too.
+        "NOMBRE_SUJETO_ASISTENCIA": "PATIENT",
+        "FAMILIARES_SUJETO_ASISTENCIA": "OTHER",
+        "NOMBRE_PERSONAL_SANITARIO": "DOCTOR",
+        "EDAD_SUJETO_ASISTENCIA": "AGE",
+        "SEXO_SUJETO_ASISTENCIA": "PROFESSION",
+        "OTROS_SUJETO_ASISTENCIA": "OTHER",
+        "ID_SUJETO_ASISTENCIA": "MEDICALRECORD",
+        "ID_CONTACTO_ASISTENCIAL": "IDNUM",
+        "ID_ASEGURAMIENTO": "HEALTHPLAN",
+        "ID_TITULACION_PERSONAL_SANITARIO": "LICENSE",
+        "ID_EMPLEO_PERSONAL_SANITARIO": "IDNUM",
+        "IDENTIF_VEHICULOS_NRSERIE_PLACAS": "VEHICLE",
+        "IDENTIF_DISPOSITIVOS_NRSERIE": "DEVICE",
+        "IDENTIF_BIOMETRICOS": "BIOID",
+        "FECHAS": "DATE",
+        "PROFESION": "PROFESSION",
+        "CENTRO_SALUD": "HOSPITAL",
+        "INSTITUCION": "ORGANIZATION",
+        "CALLE": "STREET",
+        "TERRITORIO": "LOCATION-OTHER",
+        "PAIS": "COUNTRY",
+        "NUMERO_TELEFONO": "PHONE",
+        "NUMERO_FAX": "FAX",
+        "CORREO_ELECTRONICO": "EMAIL",
+        "URL_WEB": "URL",
+        "DIREC_PROT_INTERNET": "IPADDR",
     }
 )
+"""Other names -> label; one of `NOT_IDENTIFYING` is not replaced."""
 
 
 class UnknownLabelError(ValueError):
@@ -110,7 +145,7 @@ class LabelMap:
     def __init__(self, extra: Iterable[tuple[str, str]] = ()) -> None:
         self._labels: dict[str, str | None] = {label: label for label in SAFE_HARBOR}
         self._labels |= dict.fromkeys(NOT_IDENTIFYING)
-        self._labels |= ALIASES
+        self._labels |= {name: label if label in SAFE_HARBOR else None for name, label in ALIASES.items()}
         for name, label in extra:
             if label not in SAFE_HARBOR and label not in NOT_IDENTIFYING:
                 raise UnknownLabelError(f"label {label!r} (given for {name!r}) is none of {', '.join(SAFE_HARBOR)}")
@@ -126,7 +161,8 @@ class LabelMap:
             return self._labels[name]
         except KeyError:
             raise UnknownLabelError(
-                f"PHI label {name!r} is not mapped; map it with labels=(({name!r}, 'IDNUM'),)"
+                f"PHI label {name!r} is not mapped; map it under [deidentify.labels] of the job file "
+                f"({name} = \"IDNUM\"), or with labels=(({name!r}, 'IDNUM'),)"
             ) from None
 
     def check(self, names: Iterable[str], giver: str) -> None:
@@ -135,5 +171,7 @@ class LabelMap:
         if unknown:
             raise UnknownLabelError(
                 f"{giver} gives PHI labels that are not mapped: {', '.join(unknown)}; "
-                f"map each with labels=(({unknown[0]!r}, 'IDNUM'), …) to one of {', '.join(SAFE_HARBOR)}"
+                f'map each under [deidentify.labels] of the job file ({unknown[0]} = "IDNUM"), or with '
+                f"labels=(({unknown[0]!r}, 'IDNUM'), …), to one of {', '.join(SAFE_HARBOR)}, or to "
+                f"{', '.join(sorted(NOT_IDENTIFYING))} for what is to stay"
             )

@@ -29,7 +29,6 @@ _PIECE: Final = 8192  # tokens at a time, so that a very long note's states are 
 _PREFIXES: Final = frozenset("BIESLU")
 _OPENS: Final = frozenset("BSU")
 _CLOSES: Final = frozenset("ESLU")
-_APOSTROPHES: Final = frozenset("'\u2019\u02bc")
 _ZERO_WIDTH: Final = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
 
 
@@ -66,8 +65,8 @@ def text_word_bounds(text: str, tokens: Tokens) -> npt.NDArray[np.int64]:
     """As `word_bounds`, with words that are those of the text whatever the tokenizer is.
 
     WordPiece parts a text at white space and at punctuation, and its words stay as they are. SentencePiece parts it
-    at white space alone: its `Lee,MD` is parted at the comma. Byte-level BPE parts a word at a combining mark or a
-    zero-width character, and those parts are put together again.
+    at white space alone: its `Lee's` and `Lee,MD` are parted at the punctuation, or `Lee` would have only a third of
+    the say. Byte-level BPE parts a word at a combining mark or a zero-width character, and its parts are joined.
     """
     n = len(tokens)
     if n == 0:
@@ -75,7 +74,8 @@ def text_word_bounds(text: str, tokens: Tokens) -> npt.NDArray[np.int64]:
     new = np.diff(tokens.words, prepend=tokens.words[0] - 1) != 0
     starts, ends = tokens.starts.tolist(), tokens.ends.tolist()
     for i in np.flatnonzero(~new).tolist():
-        new[i] = starts[i] >= ends[i - 1] and _parts(text, ends[i - 1] - 1, starts[i])
+        edges = text[ends[i - 1] - 1], text[starts[i]]
+        new[i] = starts[i] >= ends[i - 1] and any(map(_ends_word, edges))
     if not text.isascii():
         for i in np.flatnonzero(new)[1:].tolist():
             # Pieces that overlap are the bytes of one character.
@@ -84,23 +84,11 @@ def text_word_bounds(text: str, tokens: Tokens) -> npt.NDArray[np.int64]:
     return np.append(np.flatnonzero(new), n).astype(np.int64)
 
 
-def _parts(text: str, left: int, right: int) -> bool:
-    """Whether a word ends with the character at `left` and another one begins with that at `right`."""
-    if text[left].isalnum() and text[right].isalnum():
-        return False
-    for at in (left, right):
-        if _is_punctuation(text[at]):
-            inside = 0 < at < len(text) - 1 and text[at - 1].isalpha() and text[at + 1].isalpha()
-            if not (inside and text[at] in _APOSTROPHES):
-                return True
-    return False
-
-
-def _is_punctuation(char: str) -> bool:
-    """As BERT's own tokenizer has it: every visible ASCII character that is no letter or digit counts."""
+def _ends_word(char: str) -> bool:
+    """White space or punctuation; the latter is, as for BERT, all visible ASCII but letters and digits."""
     if char.isascii():
-        return char.isprintable() and not char.isalnum() and char != " "
-    return unicodedata.category(char).startswith("P")
+        return not char.isalnum()
+    return char.isspace() or unicodedata.category(char).startswith("P")
 
 
 def _is_attached(char: str) -> bool:
