@@ -17,6 +17,7 @@ from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
 from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, resolve, shipped
+from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.pseudonyms import Key, Pseudonyms
 from transforms.stage import Resources, Stage
 
@@ -45,7 +46,11 @@ def checkpoints(job: Job, heads: Iterable[str] | None = None) -> dict[str, Check
 
 
 def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
-    """The stages that de-identify, in order."""
+    """The stages that de-identify, in order.
+
+    Raises:
+        RequestError: the tagger's checkpoint has a label that is not mapped.
+    """
     from transforms.deid.stage import deidentification
     from transforms.deid.tagger import ReplicaTagger
 
@@ -62,6 +67,11 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
         if job.deidentify.tagger
         else None
     )
+    if tagger is not None:
+        try:
+            LabelMap(job.deidentify.label_pairs).check(tagger.labels, f"checkpoint {tagger.checkpoint.source!r}")
+        except UnknownLabelError as error:
+            raise RequestError(str(error)) from error
     return deidentification(
         key,
         mode=job.deidentify.mode,
