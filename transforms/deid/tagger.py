@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, runtime_checkable
@@ -146,7 +145,7 @@ def as_phi(texts: Sequence[str], tagged: Sequence[Sequence[TaggedSpan]], labels:
     for text, spans in zip(texts, tagged, strict=True):
         phi = []
         for span in spans:
-            if not 0 <= span.start < span.end <= len(text) or not math.isfinite(span.score):
+            if not 0 <= span.start < span.end <= len(text) or not 0.0 <= span.score <= 1.0:
                 raise TaggerError(f"the tagger's span [{span.start}, {span.end}) does not fit {len(text)} characters")
             label = labels[span.label]
             if label is not None:

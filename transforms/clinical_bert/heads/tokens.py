@@ -268,7 +268,7 @@ class TokenHead:
             best = words.argmax(axis=1)
             return [self._labels[label] for label in best], words[np.arange(len(best)), best].tolist()
         labels: list[tuple[str, str]] = []
-        inside = words[:, ~self._is_outside].sum(axis=1)
+        inside = words[:, ~self._is_outside].sum(axis=1).clip(max=1.0)  # rounding
         for word, score in zip(words, inside, strict=True):
             if score < threshold or not score:
                 labels.append(("", OUTSIDE))
