@@ -99,28 +99,33 @@ class OffsetMap:
             raw_at, at = edit.raw_end, edit.end
 
 
-def replace(text: str, spans: Sequence[PhiSpan], by: Callable[[str, PhiSpan], str]) -> tuple[str, OffsetMap]:
-    """Puts `by(raw, span)` in the place of each span.
+def replace(
+    text: str, spans: Sequence[PhiSpan], by: Sequence[str] | Callable[[str, PhiSpan], str]
+) -> tuple[str, OffsetMap]:
+    """Puts its replacement in the place of each span.
 
     Args:
         text: raw text.
         spans: sorted and disjoint.
-        by: gives the replacement of one span from the raw characters and the span.
+        by: one replacement per span, or what gives it from the raw characters and the span.
 
     Returns:
         The replaced text and the map between both, already verified.
 
     Raises:
-        ReplacementError: `spans` are not sorted, not disjoint, empty or outside `text`.
+        ReplacementError: `spans` are not sorted, not disjoint, empty or outside `text`, or have not one replacement
+            each.
     """
     pieces: list[str] = []
     edits: list[Edit] = []
     raw_at = at = 0
-    for span in spans:
+    if not callable(by) and len(by) != len(spans):
+        raise ReplacementError(f"{len(by)} replacements are not one for each of {len(spans)} spans")
+    for number, span in enumerate(spans):
         if not raw_at <= span.start < span.end <= len(text):
             raise ReplacementError(f"span [{span.start}, {span.end}) is out of order or out of the text")
         start = at + span.start - raw_at
-        new = by(text[span.start : span.end], span)
+        new = by(text[span.start : span.end], span) if callable(by) else by[number]
         pieces += (text[raw_at : span.start], new)
         raw_at, at = span.end, start + len(new)
         edits.append(Edit(span.start, span.end, start, at))

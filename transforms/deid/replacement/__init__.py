@@ -1,56 +1,28 @@
-"""How PHI is replaced."""
+"""How PHI is replaced: by tags, by surrogates or by a mask.
+
+A replacement is a function of the key, the patient, the note and the span: no state goes from one note to the next,
+so batch, order, engine and run do not matter.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, get_args
-
 from transforms.deid.pseudonyms import Key
-from transforms.deid.spans import PhiSpan
+from transforms.deid.replacement.draws import Draws
+from transforms.deid.replacement.interface import MODES, Mode, NoteFacts, Replacer
+from transforms.deid.replacement.mask import Mask
+from transforms.deid.replacement.tags import Tags
 
-Mode = Literal["tag"]
-MODES: Final[tuple[str, ...]] = get_args(Mode)
+__all__ = ["MODES", "Mode", "NoteFacts", "Replacer", "replacer"]
 
 
-@dataclass(frozen=True)
-class NoteFacts:
-    """What is known of a note besides its text.
+def replacer(mode: Mode, key: Key) -> Replacer:
+    """The replacer of a mode.
 
-    Attributes:
-        patient: whose note it is: what consistency hangs on.
-        names: the patient's own names, as the input gives them.
-        time: raw note_time.
+    Raises:
+        ValueError: there is no such mode.
     """
-
-    patient: str
-    names: tuple[str, ...] = ()
-    time: dt.datetime | None = None
-
-
-class Replacer(Protocol):
-    """Gives what stands in the place of PHI."""
-
-    def replacements(self, text: str, spans: Sequence[PhiSpan], note: NoteFacts) -> list[str]:
-        """One replacement per span, in order."""
-        ...
-
-    def note_time(self, note: NoteFacts) -> dt.datetime | None:
-        """What may be told of the note's time."""
-        ...
-
-
-class Tags:
-    """`[LABEL]`."""
-
-    def replacements(self, text: str, spans: Sequence[PhiSpan], note: NoteFacts) -> list[str]:  # noqa: ARG002
-        return [f"[{span.label}]" for span in spans]
-
-    def note_time(self, note: NoteFacts) -> dt.datetime | None:
-        return None if note.time is None else dt.datetime(note.time.year, 1, 1)
-
-
-def replacer(mode: Mode, key: Key) -> Replacer:  # noqa: ARG001
-    """The replacer of a mode."""
-    return Tags()
+    if mode == "tag":
+        return Tags(Draws(key))
+    if mode == "mask":
+        return Mask()
+    raise ValueError(f"mode {mode!r} is not supported; supported: {', '.join(MODES)}")

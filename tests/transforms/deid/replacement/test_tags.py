@@ -1,0 +1,180 @@
+"""Mode `tag`: who is who, and what Safe Harbor lets stay."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+
+from tests.transforms.deid.replacement.marked import KEY, facts, news, replaced
+from transforms.deid.pseudonyms import Key
+from transforms.deid.replacement import NoteFacts, replacer
+
+JOHN = facts(names=("SMITH, JOHN A",))
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "SMITH, JOHN",
+        "smith, john a.",
+        "John Smith",
+        "john",
+        "Mr. Smith",
+        "Smith",
+        "J. Smith",
+        "Smith, J",
+        "JOHN A SMITH",
+    ],
+)
+def test_the_patient_is_number_one_in_every_form(mention: str) -> None:
+    assert news("tag", f"{{PATIENT:{mention}}}", JOHN) == ["[PATIENT-1]"]
+
+
+@pytest.mark.parametrize("names", [("John", "Smith"), ("SMITH", "JOHN"), ("Smith, John",), ("John A Smith",)])
+def test_names_in_one_column_or_in_several_say_the_same(names: tuple[str, ...]) -> None:
+    note = facts(names=names)
+    assert news("tag", "{PATIENT:J. Smith} {PATIENT:John}", note) == ["[PATIENT-1]"] * 2
+    assert news("tag", "{PATIENT:Mary Smith}", note) != ["[PATIENT-1]"]
+
+
+@pytest.mark.parametrize("mention", ["Mary Smith", "Mary", "Mrs. Smith", "M. Smith", "Jones", "Mary Jones"])
+def test_others_are_not_the_patient(mention: str) -> None:
+    (tag,) = news("tag", f"{{PATIENT:{mention}}}", JOHN)
+    assert re.fullmatch(r"\[PATIENT-\d{4}\]", tag)
+
+
+def test_without_a_name_column_nobody_is_number_one() -> None:
+    assert news("tag", "{PATIENT:John Smith}") != ["[PATIENT-1]"]
+
+
+def test_a_title_before_the_span_counts() -> None:
+    mother, patient = news("tag", "Mrs. {PATIENT:Smith}, Mr. {PATIENT:Smith}", JOHN)
+    assert patient == "[PATIENT-1]"
+    assert mother != patient
+
+
+def test_relatives_of_one_surname_differ_and_keep_their_number_by_given_name() -> None:
+    anna, tom, only = news("tag", "{PATIENT:Anna Smith}, {PATIENT:Tom Smith}; {PATIENT:Anna}", JOHN)
+    assert anna != tom
+    assert only == anna
+    assert news("tag", "{PATIENT:ANNA}", JOHN) == [anna]
+
+
+def test_a_doctor_keeps_the_number_of_the_surname_across_notes() -> None:
+    tags = news("tag", "Dr. {DOCTOR:Mary Jones} {DOCTOR:M. Jones, M.D.} {DOCTOR:JONES, MARY} {DOCTOR:Mary}", JOHN)
+    assert len(set(tags)) == 1
+    assert news("tag", "Dr. {DOCTOR:Jones}", JOHN) == tags[:1]
+    assert news("tag", "Dr. {DOCTOR:Brown}", JOHN) != tags[:1]
+
+
+def test_a_last_name_alone_is_the_person_of_the_note() -> None:
+    first, second = news("tag", "{PATIENT:Maria Lopez} ... Ms. {PATIENT:Lopez}", JOHN)
+    assert first == second
+
+
+def test_numbers_hang_on_patient_and_key() -> None:
+    marked = "{DOCTOR:Jones}"
+    here = news("tag", marked)
+    assert news("tag", marked, facts("another")) != here
+    assert news("tag", marked, key=Key.from_text("another")) != here
+    assert news("tag", marked) == here
+
+
+def test_people_of_one_note_never_share_a_number() -> None:
+    names = [f"Dr{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10]}" for n in range(100)]
+    found = news("tag", " ".join(f"{{DOCTOR:{name}}}" for name in names))
+    assert len(set(found)) == len(names)
+
+
+def test_forms_of_a_hospital_share_a_number() -> None:
+    found = news("tag", "{HOSPITAL:Mercy General Hospital} {HOSPITAL:MERCY HOSPITAL} {HOSPITAL:Mercy} {HOSPITAL:Lenox}")
+    assert len(set(found[:3])) == 1
+    assert found[3] != found[0]
+    assert re.fullmatch(r"\[HOSPITAL-\d{4}\]", found[0])
+
+
+@pytest.mark.parametrize(
+    ("marked", "new"),
+    [
+        ("{DATE:03/04/2019}", "[DATE] 2019"),
+        ("{DATE:3/4/19}", "[DATE] 2019"),
+        ("{DATE:3/4}", "[DATE]"),
+        ("{DATE:the 4th of March}", "[DATE]"),
+        ("{DATE:03-APR-19}", "[DATE] 2019"),
+        ("{DATE:March 2018}", "[DATE] 2018"),
+        ("{DATE:12/28/2018 - 1/3/2019}", "[DATE] 2018-2019"),
+        ("{DATE:Easter 2018}", "[DATE] 2018"),
+        ("{DATE:30 February 2019}", "[DATE] 2019"),
+        ("DOB: {DATE:3/4/1929}", "DOB: [DATE]"),
+        ("{DATE:3/4/1929}", "[DATE]"),
+        ("DOB: {DATE:3/4/1930}", "DOB: [DATE] 1930"),
+        ("DOB: {DATE:3/4/28}", "DOB: [DATE]"),
+        ("DOB {DATE:3/4/19}", "DOB [DATE]"),
+        ("DOB {DATE:3/4/85}", "DOB [DATE] 1985"),
+        ("born {DATE:March 4, 1925}", "born [DATE]"),
+        ("{DATE:2019-03-04T10:22}", "[DATE] 2019"),
+    ],
+)
+def test_the_year_stays_unless_it_tells_an_age_over_89(marked: str, new: str) -> None:
+    assert replaced("tag", marked, facts(year=2019)) == new
+
+
+def test_the_notes_own_dates_tell_its_year() -> None:
+    assert replaced("tag", "DOB {DATE:1/2/1935}. Seen {DATE:3/4/2024}.") == "DOB [DATE] 1935. Seen [DATE] 2024."
+    assert replaced("tag", "DOB {DATE:1/2/1935}. Seen {DATE:3/4/2025}.") == "DOB [DATE]. Seen [DATE] 2025."
+    assert replaced("tag", "{DATE:1/2/39} {DATE:1/2/40}") == "[DATE] 2039 [DATE] 1940"
+
+
+def test_a_year_before_1940_goes_where_nothing_tells_when_the_note_was_written() -> None:
+    # The only full year in the note is the year of the note, as far as anyone can tell.
+    assert replaced("tag", "{DATE:Easter 1938} {DATE:Easter 1941}") == "[DATE] [DATE] 1941"
+
+
+@pytest.mark.parametrize(
+    ("raw", "new"),
+    [
+        ("93", "90+"),
+        ("93-year-old", "90+-year-old"),
+        ("93 y/o", "90+ y/o"),
+        ("ninety-three", "90+"),
+        ("Ninety three year old", "90+ year old"),
+        ("one hundred and two", "90+"),
+        ("101", "90+"),
+        ("90s", "90+"),
+        ("nineties", "90+"),
+        ("93 and 95", "90+"),
+        ("89", "[AGE]"),
+        ("eighty-nine", "[AGE]"),
+        ("elderly", "[AGE]"),
+    ],
+)
+def test_ages(raw: str, new: str) -> None:
+    assert news("tag", f"{{AGE:{raw}}}") == [new]
+
+
+@pytest.mark.parametrize(
+    ("raw", "new"),
+    [
+        ("02139", "021"),
+        ("02139-1234", "021"),
+        ("03601", "000"),
+        ("82101", "000"),
+        ("021391234", "021"),
+        ("0213", "[ZIP]"),
+    ],
+)
+def test_zip_codes(raw: str, new: str) -> None:
+    assert news("tag", f"{{ZIP:{raw}}}") == [new]
+
+
+@pytest.mark.parametrize("label", ["PHONE", "SSN", "URL", "EMAIL", "STREET", "MEDICALRECORD", "OTHER"])
+def test_numbers_are_not_numbered(label: str) -> None:
+    assert news("tag", f"{{{label}:617-555-0192}}") == [f"[{label}]"]
+
+
+def test_note_time_is_cut_to_the_year() -> None:
+    tags = replacer("tag", KEY)
+    assert tags.note_time(facts(year=2019)) == dt.datetime(2019, 1, 1)
+    assert tags.note_time(NoteFacts("p")) is None

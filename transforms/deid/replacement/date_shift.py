@@ -1,0 +1,184 @@
+"""Moves the dates of a patient by one offset, and tells each in the form in which it was written.
+
+The offsets are the days from 30 to 335, forwards or backwards, that are no multiple of seven: 524 of them. So no form
+of a date can come out as it went in. A multiple of seven would leave every weekday, one near zero or near a year a
+month by itself: the middle of a month, moved by 17 to 348 days, always lies in a month of another name. A month and a
+day come round only after 365 or 366 days. A year by itself goes to the next or the last one, as the offset points.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+from transforms.deid.fold import lower
+from transforms.deid.replacement.dates import MONTHS, ORDINALS, WEEKDAYS, Date, Field, read
+from transforms.deid.replacement.draws import PatientDraws
+from transforms.deid.replacement.forms import like
+
+_SPAN: Final = [days for days in range(30, 336) if days % 7]
+OFFSETS: Final = (*(-days for days in reversed(_SPAN)), *_SPAN)
+"""The admissible shifts in days."""
+
+_MID_MONTH: Final = 15
+_YEAR_OF_NONE: Final = 2003
+"""The year of a date without one in a note that tells none: any will do that is no leap year, nor beside one."""
+
+
+def offset(draws: PatientDraws) -> int:
+    """The patient's shift in days."""
+    return draws.choice(OFFSETS, "date offset")
+
+
+def shifted(raw: str, days: int, note_year: int | None) -> str | None:
+    """`raw` with every date in it moved by `days`; times of day and what joins stay.
+
+    Args:
+        raw: the text of a DATE span.
+        days: one of `OFFSETS`.
+        note_year: when the note was written; None where nothing tells.
+
+    Returns:
+        The new text; None where `raw` is not understood or names a day that no calendar has.
+    """
+    dates = read(raw)
+    if dates is None:
+        return None
+    default = next((date.full_year(note_year) for date in dates if date.year is not None), None) or note_year
+    pieces: list[tuple[Field, str]] = []
+    for date in dates:
+        told = _told(raw, date, days, date.full_year(note_year), default or _YEAR_OF_NONE)
+        if told is None:
+            return None
+        pieces += told
+    out: list[str] = []
+    at = 0
+    for field, new in pieces:
+        out += (raw[at : field.start], new)
+        at = field.end
+    return "".join((*out, raw[at:]))
+
+
+def _told(raw: str, date: Date, days: int, year: int | None, default: int) -> list[tuple[Field, str]] | None:
+    """The new text of each field; None for a day that no calendar has."""
+    if date.fields[0].kind == "weekday":
+        field = date.fields[0]
+        return [(field, _weekday(raw[field.start : field.end], days))]
+    if not date.month:
+        assert year is not None
+        return [(date.fields[0], str(year + (1 if days > 0 else -1)))]
+    try:
+        moved = [day + dt.timedelta(days) for day in _calendar_days(date, year, default)]
+    except (ValueError, OverflowError):
+        return None
+    return _Teller(raw, date, moved).fields()
+
+
+def _calendar_days(date: Date, year: int | None, default: int) -> list[dt.date]:
+    """The days meant; the middle of the month for one without days.
+
+    Raises:
+        ValueError: the month has no such day.
+    """
+    assumed = default if year is None else year
+    if year is None and (date.month, 29) == (2, max(date.days, default=0)):
+        while not calendar.isleap(assumed):
+            assumed -= 1
+    found: list[dt.date] = []
+    month = date.month
+    for day in date.days or (_MID_MONTH,):
+        if found and day < found[-1].day:  # `March 29-2`
+            month += 1
+        found.append(dt.date(assumed + (month - 1) // 12, (month - 1) % 12 + 1, day))
+    return found
+
+
+class _Teller:
+    """Tells moved days in the fields of the date they came from."""
+
+    def __init__(self, raw: str, date: Date, moved: Sequence[dt.date]) -> None:
+        self._raw = raw
+        self._date = date
+        self._moved = moved
+        numbers = [field for field in date.fields if field.kind in ("month", "day")]
+        self._bare = any(field.end - field.start == 1 for field in numbers)
+        kinds = [field.kind for field in date.fields]
+        self._month_at = next(at for at, kind in enumerate(kinds) if kind in ("month", "month_name"))
+        self._day_at = next((at for at, kind in enumerate(kinds) if kind in ("day", "day_word")), None)
+        day_first = self._day_at is not None and self._day_at < self._month_at
+        # The month stands beside the first day (`March 4-7`) or the last (`4-7 March`), the year after the last.
+        self._named = moved[-1] if day_first else moved[0]
+
+    def fields(self) -> list[tuple[Field, str]]:
+        told = []
+        days = iter(self._moved)
+        day = self._moved[0]
+        for field in self._date.fields:
+            old = self._raw[field.start : field.end]
+            if field.kind == "year":
+                new = f"{self._moved[-1].year:04d}"
+            elif field.kind == "short_year":
+                new = f"{self._moved[-1].year % 100:02d}"
+            elif field.kind in ("month", "month_name"):
+                new = self._month(field, self._named)
+            elif field.kind == "suffix":
+                new = like(old, _suffix(day.day))
+            else:
+                day = next(days)
+                new = self._day(field, day)
+            told.append((field, new))
+        return told
+
+    def _month(self, field: Field, day: dt.date) -> str:
+        old = self._raw[field.start : field.end]
+        if field.kind == "month":
+            return self._padded(field, day.month)
+        name = MONTHS[day.month - 1]
+        short = len(old) <= 3 or lower(old) == "sept"
+        if lower(old) == "may":  # the one name that is its own short form
+            short = self._is_tight(field)
+        return like(old, name[:3] if short else name)
+
+    def _day(self, field: Field, day: dt.date) -> str:
+        old = self._raw[field.start : field.end]
+        if field.kind == "day_word":
+            word = ORDINALS[day.day - 1]
+            new = like(old, word.replace("-", " ") if " " in old else word)
+        else:
+            new = self._padded(field, day.day)
+        if (day.year, day.month) == (self._named.year, self._named.month) or self._day_at is None:
+            return new
+        # The days have come to lie in two months, and only one is named.
+        fields = self._date.fields
+        month = self._month(fields[self._month_at], day)
+        if self._day_at < self._month_at:
+            between = self._raw[fields[self._month_at - 1].end : fields[self._month_at].start]
+            return f"{new}{between}{month}"
+        between = self._raw[fields[self._month_at].end : fields[self._day_at].start]
+        return f"{month}{between}{new}"
+
+    def _padded(self, field: Field, value: int) -> str:
+        """With a leading zero where the date was written with two digits throughout."""
+        if field.end - field.start == 1:
+            return str(value)
+        wide = self._raw[field.start] in "0０" or (not self._bare and self._is_tight(field))
+        return f"{value:02d}" if wide else str(value)
+
+    def _is_tight(self, field: Field) -> bool:
+        """Whether a neighbour stands close to the field: `03-MAY-19` and `03MAY19`, but not `3 May`."""
+        neighbours = self._raw[max(0, field.start - 1) : field.start] + self._raw[field.end : field.end + 1]
+        return any(char in "-/." or char.isalnum() for char in neighbours)
+
+
+def _weekday(old: str, days: int) -> str:
+    number = next(at for at, name in enumerate(WEEKDAYS) if name.startswith(lower(old)[:3]))
+    name = WEEKDAYS[(number + days) % 7]
+    return like(old, name if len(old) >= 6 else name[:3])
+
+
+def _suffix(day: int) -> str:
+    if 11 <= day <= 13:
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")

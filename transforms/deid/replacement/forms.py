@@ -1,0 +1,17 @@
+"""The form of a word: its case."""
+
+from __future__ import annotations
+
+
+def like(old: str, new: str) -> str:
+    """`new` in the case of `old`: all capitals, all small, or one capital at the head of each word.
+
+    A single capital says nothing of the rest, so `J` makes `Peter`.
+    """
+    if len(old) > 1 and old.isupper():
+        return new.upper()
+    if old.islower():
+        return new.lower()
+    return " ".join(
+        "-".join(part[:1].upper() + part[1:].lower() for part in word.split("-")) for word in new.split(" ")
+    )

@@ -1,0 +1,121 @@
+"""What Safe Harbor lets stay of an age, a ZIP code and a date: 45 CFR 164.514(b)(2)(i)(B) and (C)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from transforms.deid.fold import lower
+from transforms.deid.replacement.words import words
+
+OLDEST: Final = 89
+"""The last age that may be told; all above are one category."""
+_OLD: Final = "90+"
+_EARLIEST_WITHOUT_NOTE: Final = 1940
+"""Where nothing tells when the note was written, an earlier year may be that of the birth of someone over 89."""
+
+_UNITS: Final = words("numbers", "units")
+_TENS: Final = words("numbers", "tens")
+_WORDS: Final = {
+    **{word: number for number, word in enumerate(_UNITS)},
+    **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
+    **{f"{word[:-1]}ies": 10 * number for number, word in enumerate(_TENS, start=2)},
+}
+_NUMBER_WORD: Final = re.compile(
+    rf"\b(?:(?P<hundred>(?:(?:one|a) )?hundred)(?:(?: and)?[ -](?P<rest>{'|'.join(_UNITS)}))?"
+    rf"|(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<unit>{'|'.join(_UNITS[1:10])}))?"
+    rf"|(?P<decade>{'|'.join(f'{tens[:-1]}ies' for tens in _TENS)})|(?P<single>{'|'.join(_UNITS)}))\b"
+)
+_NUMBER: Final = re.compile(r"(?P<digits>\d{1,3})(?:\.\d+)?(?P<decade>'?s\b)?(?!\d)")
+_ZIP: Final = re.compile(r"(?<!\d)(\d{3})\d\d(?:[- ]?\d{4})?(?!\d)")
+
+
+class SparseZips(NamedTuple):
+    """The list of sparse areas.
+
+    Attributes:
+        version: date of the list.
+        source: who published it.
+        prefixes: three digits each.
+    """
+
+    version: str
+    source: str
+    prefixes: frozenset[str]
+
+
+@cache
+def sparse_zips() -> SparseZips:
+    """The list that comes with the package."""
+    content = tomllib.loads((files("transforms.deid.replacement") / "sparse_zip3.toml").read_text(encoding="utf-8"))
+    return SparseZips(content["version"], content["source"], frozenset(content["prefixes"].split()))
+
+
+def zip3(raw: str) -> str | None:
+    """The first three digits of a ZIP code, 000 for a sparse area; None where `raw` holds no ZIP code."""
+    found = _ZIP.search(lower(raw))
+    if found is None:
+        return None
+    return "000" if found[1] in sparse_zips().prefixes else found[1]
+
+
+class Age(NamedTuple):
+    """An age in a text: `raw[start:end]` says `years`."""
+
+    start: int
+    end: int
+    years: int
+    in_words: bool
+
+
+def read_age(raw: str) -> Age | None:
+    """The first number of `raw`, in figures or in words (`93`, `ninety-three`, `90s`); None where there is none."""
+    lowered = lower(raw)
+    figures = _NUMBER.search(lowered)
+    if figures:
+        return Age(*figures.span(), int(figures["digits"]), in_words=False)
+    words = _NUMBER_WORD.search(lowered)
+    if words is None:
+        return None
+    if words["hundred"]:
+        years = 100 + _WORDS[words["rest"] or "zero"]
+    elif words["tens"]:
+        years = _WORDS[words["tens"]] + _WORDS[words["unit"] or "zero"]
+    else:
+        years = _WORDS[words["decade"] or words["single"]]
+    return Age(*words.span(), years, in_words=True)
+
+
+def aggregated(raw: str) -> str | None:
+    """`raw` with an age over 89 told as `90+`; None where it holds no such age.
+
+    The words around it stay (`93-year-old` becomes `90+-year-old`) unless there are more figures among them.
+    """
+    age = read_age(raw)
+    if age is None or age.years <= OLDEST:
+        return None
+    before, after = raw[: age.start], raw[age.end :]
+    if read_age(before + " " + after) is not None or any(char.isnumeric() for char in before + after):
+        return _OLD
+    return before + _OLD + after
+
+
+def may_tell_year(year: int, note_year: int | None) -> bool:
+    """Whether a year tells no age over 89.
+
+    Someone born in the 90th year before the note's was 89 for a part of it; that part is not told from the rest.
+
+    Args:
+        year: a year that the note names.
+        note_year: when it was written; None where nothing tells.
+    """
+    return year >= _EARLIEST_WITHOUT_NOTE if note_year is None else year > note_year - (OLDEST + 1)
+
+
+def year_of(time: dt.datetime | None) -> dt.datetime | None:
+    """The first moment of the year: all that Safe Harbor lets stay of a date."""
+    return None if time is None else dt.datetime(time.year, 1, 1)
