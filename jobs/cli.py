@@ -18,6 +18,7 @@ from rich.console import Console
 from jobs.config import load, models
 from pipelines.errors import RequestError, RunError
 from pipelines.guard import describe
+from transforms.deid.canary import CanaryError
 
 app = typer.Typer(
     help="Clinical notes in Parquet to de-identified, structured tables.",
@@ -115,6 +116,9 @@ def train(
     output: Annotated[str, typer.Option(help="Folder for the checkpoint.")],
     dev: Annotated[list[str] | None, typer.Option(help="Further data that is only measured on; repeatable.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Keep the first so many layers of the base.")] = None,
+    feed_forward: Annotated[
+        int | None, typer.Option(min=1, help="Keep only so many neurons of each feed-forward layer, the strongest.")
+    ] = None,
     word_shapes: Annotated[
         bool, typer.Option("--word-shapes", help="Tell an uncased base each word's shape (capitals, line starts).")
     ] = False,
@@ -155,6 +159,7 @@ def train(
         output,
         dev=dev or (),
         layers=layers,
+        feed_forward=feed_forward,
         word_shapes=word_shapes,
         options=options,
         command=command,
@@ -210,7 +215,7 @@ def main() -> NoReturn:
         app(standalone_mode=True)
     except RequestError as error:
         _fail(2, str(error))
-    except RunError as error:
+    except (RunError, CanaryError) as error:
         _fail(1, str(error))
     except KeyboardInterrupt:
         _fail(130, "stopped; the same command goes on where it was")

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from pipelines.errors import RequestError, RunError
 from transforms import schema
 from transforms.clinical_bert.checkpoints import CheckpointError
+from transforms.deid.canary import CanaryError
 from transforms.stage import NoteError, Stage, with_column
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ContractError(Exception):
     """A stage broke its contract for all notes alike: the run stops, for no note is at fault."""
 
 
-SHOWN: Final = (NoteError, CheckpointError, ContractError, RequestError, RunError)
+SHOWN: Final = (NoteError, CanaryError, CheckpointError, ContractError, RequestError, RunError)
 """Errors whose messages are written for people and hold no note text."""
 
 

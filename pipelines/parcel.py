@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.guard import Guard
+from pipelines.guard import ContractError, Guard
 from pipelines.io.source import Split
+from transforms.deid import canary
 from transforms.stage import Stage
 
 
@@ -52,11 +53,41 @@ class Parcel:
         return Parcel(split, notes, workers=tuple(label.pop("workers")), **label)
 
 
+def units(stages: tuple[Stage, ...]) -> tuple[tuple[Stage, ...], ...]:
+    """The stages, in order, in groups that must share a worker.
+
+    Those that de-identify stand together, from the one that finds PHI to the one that replaces it: the canary passes
+    through all of them. Any other stage stands alone.
+    """
+    first, last = _deidentifying(stages)
+    if first < 0 or last < 0:
+        return tuple((stage,) for stage in stages)
+    before, after = stages[:first], stages[last + 1 :]
+    return (*((stage,) for stage in before), stages[first : last + 1], *((stage,) for stage in after))
+
+
+def _deidentifying(stages: tuple[Stage, ...]) -> tuple[int, int]:
+    """Positions of the stage that finds PHI and of the one that replaces what was found; -1 for one that is not."""
+    first = last = -1
+    for at, stage in enumerate(stages):
+        if "found" in stage.adds.names and "found" not in stage.reads.names:
+            first = at
+        if "phi" in stage.adds.names and "found" in stage.reads.names:
+            last = at
+    return first, last
+
+
 class Line:
     """Stages opened in this process, one after another.
 
+    Stages that de-identify first pass the canary (`transforms.deid.canary`): these live objects, before any note.
+
     Attributes:
-        worker: who this is: its stages, host, process id and the accelerators it was given.
+        worker: who this is: its stages, host, process id, the accelerators it was given and what its canary said.
+
+    Raises:
+        CanaryError: planted PHI was not found.
+        ContractError: some of the stages that de-identify are missing, so nothing could be proven.
     """
 
     def __init__(self, stages: tuple[Stage, ...], devices: tuple[str, ...] = ()) -> None:
@@ -70,6 +101,9 @@ class Line:
         try:
             for stage in stages:
                 self._guards.append(Guard(stage))
+            report = self._prove()
+            if report is not None:
+                self.worker = {**self.worker, "canary": report.to_json()}
         except BaseException:
             self.close()
             raise
@@ -83,6 +117,23 @@ class Line:
             notes = guard.process(notes)
             seconds[guard.stage.name] = seconds.get(guard.stage.name, 0.0) + guard.seconds - before
         return replace(parcel, notes=notes, seconds=seconds, workers=(*parcel.workers, self.worker), started=started)
+
+    def _prove(self) -> canary.CanaryReport | None:
+        stages = tuple(guard.stage for guard in self._guards)
+        first, last = _deidentifying(stages)
+        if first < 0 and last < 0:
+            return None
+        if not 0 <= first < last:
+            raise ContractError("the stages that de-identify must share a worker")
+        guards = self._guards[first : last + 1]
+
+        def process(notes: pa.Table) -> pa.Table:
+            for guard in guards:
+                notes = guard.process(notes)
+            return notes
+
+        links = any("found" in stage.adds.names for stage in stages[first + 1 : last])
+        return canary.prove(process, links=links)
 
     def close(self) -> None:
         for guard in self._guards:

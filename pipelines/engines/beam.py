@@ -20,7 +20,7 @@ from pipelines.guard import describe
 from pipelines.io.ledger import Ledger, Receipt
 from pipelines.io.sink import Sink
 from pipelines.io.source import ReadTask
-from pipelines.parcel import Line, Parcel
+from pipelines.parcel import Line, Parcel, units
 from pipelines.plan import Plan
 from transforms.stage import Stage
 
@@ -36,12 +36,12 @@ class _Read(beam.DoFn):  # type: ignore[misc]
 
 
 class _Pass(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, stages: tuple[Stage, ...]) -> None:
+        self._stages = stages
         self._line: Line | None = None
 
     def setup(self) -> None:
-        self._line = Line((self._stage,))
+        self._line = Line(self._stages)
 
     def process(self, parcel: Parcel) -> Iterator[Parcel]:
         if self._line is None:
@@ -65,8 +65,8 @@ class _Write(beam.DoFn):  # type: ignore[misc]
 def build(pipeline: beam.Pipeline, plan: Plan, tasks: list[ReadTask]) -> beam.PCollection:
     """The graph of the plan; its result is the ids of the splits written."""
     notes = pipeline | "tasks" >> beam.Create(tasks, reshuffle=True) | "read" >> beam.ParDo(_Read(plan))
-    for stage in plan.stages:
-        notes = notes | stage.name >> beam.ParDo(_Pass(stage))
+    for stages in units(plan.stages):
+        notes = notes | "+".join(stage.name for stage in stages) >> beam.ParDo(_Pass(stages))
     return notes | "write" >> beam.ParDo(_Write(plan.sink))
 
 

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final
 
 import pyarrow as pa
@@ -29,7 +29,7 @@ from pipelines.guard import describe
 from pipelines.io.ledger import Receipt
 from pipelines.io.sink import Sink
 from pipelines.io.source import ReadTask
-from pipelines.parcel import Line, Parcel
+from pipelines.parcel import Line, Parcel, units
 from pipelines.plan import Plan
 from transforms.stage import Stage
 
@@ -62,11 +62,11 @@ def arrange(stages: tuple[Stage, ...], cpus: float, gpus: float, replicas: int |
     Raises:
         RequestError: the cluster cannot hold the actors.
     """
-    groups = [tuple(group) for _, group in groupby(stages, key=lambda stage: stage.resources.gpus)]
-    pinned = [group for group in groups if group[0].resources.gpus > 0]
+    groups = [tuple(chain.from_iterable(group)) for _, group in groupby(units(stages), key=_gpus)]
+    pinned = [group for group in groups if _gpus(group) > 0]
     sizes: dict[int, int] = {}
     if pinned:
-        wanted = sum(group[0].resources.gpus for group in pinned)
+        wanted = sum(_gpus(group) for group in pinned)
         count = replicas or math.floor(gpus / wanted + 1e-9)
         if count < 1 or count * wanted > gpus + 1e-9:
             raise RequestError(
@@ -91,8 +91,13 @@ def arrange(stages: tuple[Stage, ...], cpus: float, gpus: float, replicas: int |
             part = free * sum(stage.resources.cpus for stage in group) / weight
             size = (replicas if not pinned else None) or max(1, math.ceil(part - 1e-9))
             each = min(1.0, part / size)
-        pools.append(Pool(group, size, math.floor(each * 1e4) / 1e4, group[0].resources.gpus))
+        pools.append(Pool(group, size, math.floor(each * 1e4) / 1e4, _gpus(group)))
     return tuple(pools)
+
+
+def _gpus(stages: tuple[Stage, ...]) -> float:
+    """Accelerators of a worker that holds all of these."""
+    return max(stage.resources.gpus for stage in stages)
 
 
 class _Reader:

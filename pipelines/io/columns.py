@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -328,14 +328,17 @@ def _names(parts: Iterable[pa.Array], rows: int) -> pa.Array:
     return pa.array([names or None for names in gathered], pa.list_(pa.string()))
 
 
-def _known(pairs: Iterable[tuple[str, str]], batch: pa.Table, faults: dict[int, str]) -> pa.Array:
+def _known(pairs: Sequence[tuple[str, str]], batch: pa.Table, faults: dict[int, str]) -> pa.Array:
     """What a row's own columns tell of its patient, as text; null where there is nothing."""
+    kind = schema.IN_FLIGHT.field("known_phi").type
+    if not pairs:
+        return pa.nulls(batch.num_rows, kind)
     gathered: list[list[dict[str, str]]] = [[] for _ in range(batch.num_rows)]
     for label, column in pairs:
         for i, value in enumerate(_as_text(_whole(batch[column]), faults)):
             values = value if isinstance(value, list) else [value]
             gathered[i].extend({"label": label, "value": one} for one in values if one and one.strip())
-    return pa.array([row or None for row in gathered], schema.IN_FLIGHT.field("known_phi").type)
+    return pa.array([row or None for row in gathered], kind)
 
 
 def _as_text(array: pa.Array, faults: dict[int, str]) -> list[Any]:
