@@ -7,12 +7,28 @@ folded text, which for nearly all notes has the offsets of the raw one.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+_PLAIN_LETTERS: Final = (
+    # In capitals a sharp s is SS and a dotless i is I; ligatures come with text copied out of a PDF.
+    *(("ß\u1e9e", "ss"), ("\u0131", "i"), ("\ufb00", "ff"), ("\ufb01", "fi"), ("\ufb02", "fl"), ("\ufb03", "ffi")),
+    *(("\ufb04", "ffl"), ("\ufb05\ufb06", "st")),
+    # Letters that do not take apart, as they are typed where the keyboard lacks them.
+    *(("æÆ", "ae"), ("œŒ", "oe"), ("øØ", "o"), ("łŁ", "l"), ("đĐ", "d"), ("ħĦ", "h")),
+)
+_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {upper_or_lower: plain for letters, plain in _PLAIN_LETTERS for upper_or_lower in letters}
+)
 
 
 @lru_cache(maxsize=4096)
 def _fold_char(char: str) -> str:
-    """Lower case, no accent, plain apostrophe and hyphen; one character, or none for a combining mark."""
+    """Lower case, no accent, plain apostrophe and hyphen; none for a combining mark, two for a double letter."""
+    if char in _LETTERS:
+        return _LETTERS[char]
     if unicodedata.category(char) == "Mn":
         return ""
     if char in "’‘ʼ´":
@@ -67,7 +83,8 @@ class Plain:
 
     Zero-width characters, soft hyphens, direction marks and combining marks go, so that none can split a number or
     a name; blanks, dashes, digits and apostrophes become ASCII; a carriage return becomes a blank, or a line feed
-    where it stands alone. Most notes are in ASCII and stay as they are.
+    where it stands alone. A blank is put between a value and the name of a
+    field glued to it. Most notes are in ASCII and stay as they are.
 
     Attributes:
         text: the plain text.
@@ -80,13 +97,16 @@ class Plain:
         self._positions: list[int] | None = None
         if "\r" in raw:
             raw = raw.replace("\r\n", " \n").replace("\r", "\n")
-        if raw.isascii():
+        seams = _seams(raw)
+        if raw.isascii() and not seams:
             self.text = raw
             return
         plain = [_written_char(char) for char in raw]
+        for seam in seams:
+            plain[seam] = " " + plain[seam]
         self.text = "".join(plain)
-        if len(self.text) != len(raw):
-            self._positions = [position for position, char in enumerate(plain) if char]
+        if any(len(written) != 1 for written in plain):
+            self._positions = [position for position, written in enumerate(plain) for _ in written]
 
     def raw(self, start: int, end: int) -> tuple[int, int]:
         """The raw offsets of `text[start:end]` (not empty), with the marks that follow its last character."""
@@ -94,6 +114,37 @@ class Plain:
             return start, end
         positions = self._positions
         return positions[start], positions[end] if end < len(positions) else self._raw_length
+
+
+_FIELDS: Final = (
+    "DOB:",
+    "MRN:",
+    "SSN:",
+    "AGE:",
+    "SEX:",
+    "ACCT:",
+    "NOK:",
+    "PCP:",
+    "Phone:",
+    "PHONE:",
+    "Fax:",
+    "FAX:",
+    "dob:",
+    "mrn:",
+    "ssn:",
+)
+
+
+def _seams(raw: str) -> list[int]:
+    """Where a field's name is glued to the value before it: `01/02/1950MRN:1234567`."""
+    seams = []
+    for field in _FIELDS:
+        at = raw.find(field, 1)
+        while at > 0:
+            if raw[at - 1].isalnum():
+                seams.append(at)
+            at = raw.find(field, at + 1)
+    return seams
 
 
 @lru_cache(maxsize=4096)
@@ -130,8 +181,8 @@ class Folded:
             return
         folded = [_fold_char(char) for char in raw]
         self.text = "".join(folded)
-        if len(self.text) != len(raw):
-            self._positions = [position for position, char in enumerate(folded) if char]
+        if any(len(plain) != 1 for plain in folded):
+            self._positions = [position for position, plain in enumerate(folded) for _ in plain]
 
     def raw(self, start: int, end: int) -> tuple[int, int]:
         """The raw offsets of `text[start:end]`, with the combining marks that follow its last character."""
@@ -142,6 +193,8 @@ class Folded:
         raw_end = positions[end] if end < len(positions) else self._raw_length
         if start == end:
             return raw_start, raw_start
+        if raw_end == positions[end - 1]:  # in the middle of a double letter, which goes whole
+            raw_end += 1
         return raw_start, raw_end
 
 

@@ -59,7 +59,8 @@ def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> li
 
 def echoes(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
     """Further mentions, in the same note, of the names among `spans`; known PHI is left out, being searched whole."""
-    found = name_parts(text, (span for span in spans if span.recognizer != known.RECOGNIZER), lexicon)
+    sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SCORE)
+    found = name_parts(text, sure, lexicon)
     return mentions_of(text, found, lexicon, ECHO) if found else []
 
 

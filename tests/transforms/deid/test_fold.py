@@ -29,7 +29,7 @@ def test_lower_keeps_every_offset_and_fold_maps_within_the_text(raw: str) -> Non
     for at in range(len(folded.text)):
         start, end = folded.raw(at, at + 1)
         assert 0 <= start < end <= len(raw)
-        assert fold(raw[start:end]) == folded.text[at]
+        assert folded.text[at] in fold(raw[start:end])
 
 
 def test_typographic_digits_dashes_slashes_and_blanks_become_ascii_one_for_one() -> None:

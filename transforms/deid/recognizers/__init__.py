@@ -22,6 +22,7 @@ from transforms.deid.recognizers.base import ClinicalRecognizer, Found
 from transforms.deid.recognizers.contact import NetAddresses, Phones
 from transforms.deid.recognizers.dates import Dates
 from transforms.deid.recognizers.facilities import Facilities
+from transforms.deid.recognizers.listed_names import ListedNames
 from transforms.deid.recognizers.names import Names
 from transforms.deid.recognizers.numbers import Numbers
 from transforms.deid.recognizers.places import Places
@@ -40,6 +41,7 @@ def shipped() -> list[ClinicalRecognizer]:
         Places(),
         Facilities(),
         Names(),
+        ListedNames(),
     ]
 
 

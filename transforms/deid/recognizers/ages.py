@@ -13,24 +13,24 @@ _AGED: Final = re.compile(
     rf"{_OLD}(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
     r"(?:old|o\b|of age|young|female|male|f\b|m\b|woman|man|gentleman|lady)"
     r"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
-    r"|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
+    r"|\s?-?y(?:rs?)?[ /]?[mf]\b|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
     r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
     r"|\s?-?y[a-z]{2,4}[ -]old\b|\s[mf]\)"
     r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;]))"
 )
-_APPOSITION: Final = re.compile(
-    rf"(?<=[a-z], ){_OLD}, (?:known|is|was|who|with|presents|presented|admitted|male|female|has|a)\b"
-)
+_APPOSITION: Final = re.compile(rf"(?<=[a-z], ){_OLD}, [a-z]")
 """`Jane Roe, 95, known to our service`."""
 _SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\Z)")
 """Of the raw text: `(90 F)`, `97 M w/ CHF`; but `temp 98 F`."""
 _TEMPERATURE_BEFORE: Final = re.compile(r"\b(?:t|temp|tmax|tm|temperature|tcurrent|fever|to|of|at|was|is)[\s:=]{0,3}\Z")
 _AGE_BEFORE: Final = re.compile(
     r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=]{1,3}\Z"
-    r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:at|@)\s\Z"
-    r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse)"
-    r"(?: is|'s| was) (?:now )?\Z"
+    r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid |mid-|late )?\Z"
+    r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at|@)\s)?(?:age\s)?\Z"
+    r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma|grandpa|mom|dad"
+    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?: \(| is|'s| was) (?:now )?\Z"
 )
+_DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
     r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|breaths|beats)|\.\d"
@@ -54,6 +54,10 @@ class Ages(ClinicalRecognizer):
             start, end = number.span()
             before = lowered[start - 1 : start]
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
+                continue
+            if _DECADE.match(lowered, end):
+                if _AGE_BEFORE.search(lowered, max(0, start - 24), start):
+                    yield Found(start, end + 1, "AGE", 0.85)
                 continue
             if _AGED.match(lowered, start) or _APPOSITION.match(lowered, start) or _is_sexed(text, lowered, start):
                 yield Found(start, end, "AGE", 0.9)

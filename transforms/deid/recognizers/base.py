@@ -7,6 +7,7 @@ and it logs and skips a pattern that times out. Ours are leaner and raise.
 from __future__ import annotations
 
 import re
+import string
 import tomllib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from transforms.deid.fold import lower
 
 
+_CAPITALS: Final = string.ascii_uppercase.encode()
+_SMALL: Final = string.ascii_lowercase.encode()
 _LETTERS: Final = re.compile(r"[a-z]+")
 
 
@@ -40,14 +43,19 @@ class Note:
             `re.IGNORECASE` is several times slower.
         words: every run of the letters a to z in `lowered`. To ask it is much quicker than to search the note for a
             word that is not there, and of all the words that recognizers go by, hardly any are in one note.
+        mixed: whether the note has capitals and small letters as prose has them, so that a capital says something.
     """
 
-    __slots__ = ("lowered", "text", "words")
+    __slots__ = ("lowered", "mixed", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.lowered = lower(text)
         self.words = frozenset(_LETTERS.findall(self.lowered))
+        letters = text.encode("ascii", "ignore")
+        capitals = len(letters) - len(letters.translate(None, _CAPITALS))
+        small = len(letters) - len(letters.translate(None, _SMALL))
+        self.mixed = small > capitals and 100 * capitals > small
 
 
 class ClinicalRecognizer(EntityRecognizer):  # type: ignore[misc]

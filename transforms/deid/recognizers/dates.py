@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+from transforms.deid.recognizers.calendar_words import calendar_words
 from transforms.deid.recognizers.month_day import MONTH_DAY, Bare, dates_among, is_day, judge
 
 _YEAR: Final = r"(?:1[89]|2[0-2])\d\d"
@@ -84,14 +85,6 @@ _DATE_BEFORE: Final = re.compile(
 _DATE_AFTER: Final = re.compile(r"\s*(?:[,;.:)\n]|\Z)")
 _FULL_LINE: Final = 55
 """A line of at least this many characters was broken by the editor: a date may go on in the next."""
-_HOLIDAY: Final = re.compile(
-    r"(?:christmas(?: eve| day)?|thanksgiving(?: day)?|new year'?s?(?: eve| day)|easter(?: sunday)?|halloween"
-    r"|valentine'?s day"
-    r"|memorial day|labor day|mother's day|father's day|independence day|fourth of july|ash wednesday"
-    r"|good friday)(?![a-z])"
-)
-_HOLIDAY_HINTS: Final = ("christmas", "thanksgiving", "new year", "easter", "halloween", "day", "july", "friday")
-
 _RUN: Final = re.compile(r"\d+")
 
 
@@ -106,7 +99,7 @@ class Dates(ClinicalRecognizer):
         named = list(_named(text, lowered))
         yield from named
         yield from _numeric(lowered, [(found.start, found.end) for found in named])
-        yield from _holidays(text, lowered)
+        yield from calendar_words(note)
 
 
 def _numeric(lowered: str, named: list[tuple[int, int]]) -> Iterator[Found]:
@@ -264,11 +257,3 @@ def _is_lone_month(text: str, lowered: str, start: int, end: int) -> bool:
 def _is_acronym(text: str, start: int, end: int) -> bool:
     """MAR (medication administration record), OCT (tomography): a lone ALL-CAPS abbreviation is no month."""
     return end - start == 3 and text[start:end].isupper() and text[start:end] != "MAY"
-
-
-def _holidays(text: str, lowered: str) -> Iterator[Found]:
-    if any(hint in lowered for hint in _HOLIDAY_HINTS):
-        for holiday in _HOLIDAY.finditer(lowered):
-            start, end = holiday.span()
-            if not is_word_char(lowered, start - 1) and text[start].isupper():
-                yield Found(start, end, "DATE", 0.8)

@@ -37,6 +37,7 @@ _LINE_BEFORE: Final = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•>#]\s*|\d\d?[.)] )?\Z
 _EVENT_AFTER: Final = re.compile(r"\s(?:after|while|when|during|following)\b")
 _ASIDE_BEFORE: Final = re.compile(r"[a-z]\.?, \Z")
 _MONTH_YEAR_BEFORE: Final = re.compile(r"\b(?:in|since|until|last|from|of|on|dated?|between|early|late|mid)\s\Z")
+_MEASURE_BEFORE: Final = re.compile(r"\b(?:mm|cm|nodule|lesion|mass|cyst|lobe|node)\b[^.\n]{0,40}\(\Z")
 _FRACTIONS: Final = frozenset(
     ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (1, 10), (5, 5), (4, 5), (2, 2), (2, 6), (3, 6))
 )
@@ -94,6 +95,12 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
     day = (int(found[1]), int(found[3]))
     if start >= 2 and before[-1] in "-–" and before[-2].isdigit():
         return None  # the second end of a range
+    if (found[1][0] == "0" and len(found[3]) == 2) or (found[3][0] == "0" and len(found[3]) == 2):
+        return True  # no score is written with a nought before it
+    if lowered[end : end + 1] == ":" and before.endswith(("(", ", ")):
+        return True  # `weight 90 kg (10/2: 84 kg)`
+    if _MEASURE_BEFORE.search(before):
+        return None  # `a 9 mm nodule (3/19)`: series and image
     if score_after:
         return day not in _FRACTIONS and re.search(r"\b(?:on|since|dated|as of)\s\Z", before) is not None
     score_before = _SCORES_BEFORE.search(before) is not None or _SCORES_BEFORE_WRAP.search(before) is not None
@@ -103,7 +110,7 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
         return not score_before or _DATES_SURELY.search(before) is not None
     if score_before:
         return False
-    if (len(found[1]) == 2 and found[1][0] == "0") or found[3][0] == "0" or day[1] > 12:
+    if day[1] > 12:
         return True
     if before.endswith("(") and lowered[end : end + 1] == ")":
         return True
@@ -114,7 +121,7 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
     if _DATES_OFTEN.search(before):
         ends = lowered[end : end + 1] in (":", ";", ".", ")") and re.search(r"\bin\s\Z|:\Z", before) is not None
         return True if ends or day not in _FRACTIONS or lowered.startswith(":", end) else None
-    return True if lowered[end : end + 1] == ":" and day not in _FRACTIONS else None
+    return True if day not in _FRACTIONS and (day[1] not in (5, 6) or lowered[end : end + 1] == ":") else None
 
 
 def dates_among(lowered: str, bare: Iterable[Bare], full: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ import re
 from typing import Final, Literal
 
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.base import table
 
 _TABLE: Final = table("names.toml")
@@ -29,6 +30,7 @@ DEGREE: Final = re.compile(
 """A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
 WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
 
+_SPLIT: Final = re.compile(r"['’`\-]")
 _LONGEST_ACRONYM: Final = 6
 _FULL_LINE: Final = 60
 """A line of at least this many characters was broken by the editor, so a name may go on in the next."""
@@ -39,6 +41,11 @@ _BACK: Final = re.compile(
 )
 _LONGEST_BACK: Final = 48
 
+_APART: Final = re.compile(r"[ \t]*(?:[.,;:()/\n@#&\-]|\d|\+\d|'s\b|\Z)|[ \t]{2}")
+"""What stands behind a name and behind few ordinary words in the middle of a sentence."""
+NO_NAMES: Final = frozenset(_TABLE["no_names"].split())
+"""Ordinary words that the census knows as names, and that mean themselves nearly always."""
+
 Kind = Literal["name", "initial", "particle", "suffix"]
 
 
@@ -47,6 +54,7 @@ class NameReader:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._lists = NameLists.shipped()
 
     def read(self, text: str, at: int, *, sure: bool, most: int = 4) -> tuple[int, int] | None:
         """Reads the name that begins at `at`.
@@ -89,7 +97,9 @@ class NameReader:
             comma = comma or "," in text[position:gap]
             position = gap
         lone = names == 1 and not sure and not comma and end - at <= _LONGEST_ACRONYM and text[at:end].isupper()
-        return (at, end) if names and not lone else None
+        return (
+            (at, end) if names and not (lone and not (end - at > 3 and self.is_listed(text[at:end].lower()))) else None
+        )
 
     def _kind(
         self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
@@ -109,15 +119,66 @@ class NameReader:
         if lowered in DEGREES and (word.isupper() or more):
             return None
         if not word[0].isupper():
-            rare = len(word) > 2 and not ordinary and not self._lexicon.is_eponym(lowered)
-            return "name" if sure and first and rare else None
+            return "name" if self._is_lower_name(text, lowered, end, first=first, sure=sure, more=more) else None
         if ordinary:
-            expected = (first and sure and len(word) > 2) or (more and not shouting)
-            return "name" if expected and self._lexicon.is_name_too(lowered) else None
+            return (
+                "name"
+                if self._is_word_name(text, match, first=first, sure=sure, more=more, shouting=shouting)
+                else None
+            )
         if sure:
             return "name"
         eponym = self._lexicon.is_used_as_eponym(text, end) or (not more and self._lexicon.is_eponym(lowered))
         return None if eponym else "name"
+
+    def _is_lower_name(self, text: str, word: str, end: int, *, first: bool, sure: bool, more: bool) -> bool:
+        """Whether a word without a capital is a name: `pt john smith`, `dr. kaczander`, `wife hope 555-0192`."""
+        if len(word) < 3 or self._lexicon.is_eponym(word):
+            return False
+        if not self._lexicon.is_ordinary(word):
+            return (sure and first) or self.is_listed(word)
+        if word in NO_NAMES or not (self._lexicon.is_name_too(word) or word in self._lists.given):
+            return False
+        return (more or sure or word in self._lists.given) and self._stands_apart(text, end)
+
+    def _is_word_name(
+        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
+    ) -> bool:
+        """Whether an ordinary word with a capital is a name: `Dr. Young`, `Rose Heart`, but not `Patient: Alert`."""
+        word, lowered, end = match.group(), match.group().lower(), match.end()
+        if len(word) < 3 or not (self._lexicon.is_name_too(lowered) or lowered in self._lists.given):
+            return False
+        if first and sure:
+            return lowered not in NO_NAMES or self._stands_apart(text, end)
+        if lowered in NO_NAMES:
+            return False
+        if more and not shouting:
+            return True
+        apart = self._stands_apart(text, end)
+        if more:
+            return apart
+        # A first word that only may be a name: a given name, before a surname or by itself.
+        return lowered in self._lists.given and (apart or self._surname_follows(text, end))
+
+    def is_listed(self, word: str) -> bool:
+        """Whether the census knows the lower-case word (or all its parts) as a name."""
+        lists = self._lists
+        if word in lists.given or word in lists.surnames:
+            return True
+        parts = [part for part in _SPLIT.split(word) if len(part) > 1]
+        return len(parts) > 1 and all(part in lists.given or part in lists.surnames for part in parts)
+
+    def _stands_apart(self, text: str, end: int) -> bool:
+        return _APART.match(text, end) is not None or DEGREE.match(text, end) is not None
+
+    def _surname_follows(self, text: str, end: int) -> bool:
+        match = WORD.match(text, end + 1) if text.startswith(" ", end) else None
+        if match is None:
+            return False
+        word = match.group().lower()
+        if self._lexicon.is_ordinary(word):
+            return word in self._lists.surnames and word not in NO_NAMES and self._stands_apart(text, match.end())
+        return match.group()[0].isupper() and not self._lexicon.is_eponym(word)
 
     def _name_follows(self, text: str, at: int) -> bool:
         while text[at : at + 1] in (" ", "."):

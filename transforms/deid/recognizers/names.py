@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
@@ -14,8 +14,8 @@ from transforms.deid.recognizers.name_reader import DEGREE, WEAK_DEGREES, WORD, 
 _TABLE: Final = table("names.toml")
 
 _TITLE: Final = re.compile(
-    r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev)\.?(?: and (?:mr|mrs|dr)s?\.?)?[ \t]{1,2}"
-    r"|(?:dr|mr|mrs|ms)\.(?=[a-z])"
+    r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev|sr|sra|fr|sister)\.?(?: and (?:mr|mrs|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
+    r"|(?:dr|mr|mrs|ms)[.:](?=[a-z])"
 )
 _TITLES: Final = ("dr", "doctor", "mr", "ms", "miss", "prof", "rev")
 _OF_DOCTORS: Final = ("dr", "doctor", "prof")
@@ -31,7 +31,12 @@ _LONGEST_FIELD: Final = 48
 _AT_LINE_START: Final = frozenset(("name", "re", "subject", "to", "from", "by", "per", "called", "signed", "baby"))
 _BEFORE_NAME: Final = ("patient", "pt", "last", "first", "middle", "'s", "full", "maiden", "electronically")
 _RELATIVE_LINK: Final = re.compile(
-    r"(?:,? whose name is|,? named|,? called|'s name is|, (?:mr|mrs|ms)\.|,| \(| is|:| -)?[ \t]\(?|\("
+    r"(?:,? whose name is|,? named|,? called|'s name is|, (?:mr|mrs|ms)\.|,| \(| is|:| -)?[ \t\n]\(?|[(:]"
+)
+_SPEAKS_LINK: Final = re.compile(r"(?:,| \(| is|:| -| -|#)?[ \t\n]{1,2}[(\"']{0,2}|[(:]")
+_NEXT_NAME: Final = re.compile(
+    r"'?s?(?:,? (?:m\.?d\.?|d\.?o\.?|rn|np|pa-c|pa|ph\.?d\.?|dds|facs|facp|lpn|licsw|lcsw|crna)(?![a-z]))*"
+    r"(?: ?\([^()\n]{1,40}\))?[ \t]*(?:[,;&/]|\band\b|\n)[ \t]*(?:and )?(?:(?:dr|mr|mrs|ms)\.? )?"
 )
 
 _NAME_LINE: Final = re.compile(
@@ -59,6 +64,19 @@ _SPEAKS: Final = tuple(
 _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 
 
+def _by_word(phrases: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Phrases, each with its label, by the first run of letters in them: see `Note.words`."""
+    table: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for phrase, label in phrases:
+        table[_FIRST_LETTERS.findall(phrase)[0]].append((phrase, label))
+    return dict(table)
+
+
+_FIRST_LETTERS: Final = re.compile(r"[a-z]+")
+_SPEAKS_BY_WORD: Final = _by_word(_SPEAKS)
+_RELATIVES_BY_WORD: Final = _by_word((relative, "PATIENT") for relative in _RELATIVES)
+
+
 class Names(ClinicalRecognizer):
     """Names beside a title, a degree, a relative or the name of a field."""
 
@@ -72,18 +90,23 @@ class Names(ClinicalRecognizer):
 
     def find(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
-        yield from self._titles(text, lowered)
+        yield from self._titles(note)
         if any(hint in text for hint in _DEGREE_HINTS):
             yield from self._degrees(text)
         yield from self._fields(text, lowered)
-        yield from self._sentences(text, lowered)
+        yield from self._sentences(note)
         yield from self._lines(text, lowered)
 
-    def _titles(self, text: str, lowered: str) -> Iterator[Found]:
+    def _titles(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
         for title in _TITLES:
+            if title not in note.words and title + "s" not in note.words and title not in ("mr", "prof"):
+                continue
             label = "DOCTOR" if title in _OF_DOCTORS else "PATIENT"
             for at in occurrences(lowered, title):
                 match = None if is_word_char(lowered, at - 1) else _TITLE.match(lowered, at)
+                if match and match.group().startswith(("doctor.", "professor.", "sister.", "miss.")):
+                    continue  # a sentence's end
                 if match and self._is_title(text[at : match.end()].strip(), text, match.end()):
                     name = self._reader.read(text, match.end(), sure=True)
                     if name:
@@ -111,11 +134,15 @@ class Names(ClinicalRecognizer):
             if text[degree.start() - 1] == "." and text[start : degree.start()].isupper():
                 continue  # `per SS. MD notified`
             weak = degree.group().strip(", \t") in WEAK_DEGREES
-            if not weak or " " in text[start : degree.start()].strip():
+            if not weak or self._is_full_name(text[start : degree.start()]):
                 yield Found(start, degree.start(), "DOCTOR", 0.9)
             login = _LOGIN.match(text, degree.end())
             if login:
                 yield Found(*login.span(1), "USERNAME", 0.8)
+
+    def _is_full_name(self, written: str) -> bool:
+        words = [word.group() for word in WORD.finditer(written)]
+        return len(words) > 1 and any(len(word) > 2 and self._reader.is_listed(word.lower()) for word in words)
 
     def _fields(self, text: str, lowered: str) -> Iterator[Found]:
         """`Attending: Jane Roe`, `Patient Name - ROE, JANE`."""
@@ -130,30 +157,45 @@ class Names(ClinicalRecognizer):
                     name = self._reader.read(text, start.end() if start else delimiter.end(), sure=False)
                     if name:
                         yield Found(*name, label, 0.8)
+                        yield from self._further_names(text, lowered, name[1], label)
 
-    def _sentences(self, text: str, lowered: str) -> Iterator[Found]:
+    def _further_names(self, text: str, lowered: str, end: int, label: str) -> Iterator[Found]:
+        """The rest of a list of names: `cc: Jane Roe, MD; A. Kowalski`."""
+        for _ in range(8):
+            link = _NEXT_NAME.match(lowered, end)
+            name = self._reader.read(text, link.end(), sure=False) if link else None
+            if name is None or not any(
+                self._reader.is_listed(word.group().lower()) for word in WORD.finditer(text, *name)
+            ):
+                return
+            yield Found(*name, label, 0.7)
+            end = name[1]
+
+    def _sentences(self, note: Note) -> Iterator[Found]:
         """`discussed with Jane Roe`, `his wife, Maria`."""
-        for field, label in _SPEAKS:
-            for at in occurrences(lowered, field):
-                end = at + len(field)
-                if text[end : end + 1] == " " and not is_word_char(lowered, at - 1):
-                    yield from self._mixed_case_name(text, at, end + 1, label)
-        for relative in _RELATIVES:
-            for at in occurrences(lowered, relative):
-                end = at + len(relative)
-                if is_word_char(lowered, at - 1) or is_word_char(lowered, end):
-                    continue
-                link = _RELATIVE_LINK.match(lowered, end)
-                if link:
-                    yield from self._mixed_case_name(text, at, link.end(), "PATIENT")
+        for phrases, pattern in ((_SPEAKS_BY_WORD, _SPEAKS_LINK), (_RELATIVES_BY_WORD, _RELATIVE_LINK)):
+            for word in note.words & phrases.keys():
+                for phrase, label in phrases[word]:
+                    for at in occurrences(note.lowered, phrase):
+                        end = at + len(phrase)
+                        if is_word_char(note.lowered, at - 1) or is_word_char(note.lowered, end):
+                            continue
+                        link = pattern.match(note.lowered, end)
+                        if link:
+                            yield from self._mixed_case_name(note.text, at, link.end(), label)
 
     def _mixed_case_name(self, text: str, trigger: int, at: int, label: str) -> Iterator[Found]:
         """A name that stands in a sentence: not in capitals, unless the words before it are."""
         name = self._reader.read(text, at, sure=False)
         if name is None or self._lexicon.is_used_as_eponym(text, name[1]):
             return
-        if text[name[0] : name[1]].isupper() and not text[trigger : trigger + 3].isupper():
+        written = text[name[0] : name[1]]
+        if written.isupper() and not text[trigger : trigger + 3].isupper():
             return
+        if (written.isupper() or written.islower()) and not any(
+            self._reader.is_listed(word.group().lower()) for word in WORD.finditer(written)
+        ):
+            return  # in capitals, any word may follow
         yield Found(*name, label, 0.8)
 
     def _lines(self, text: str, lowered: str) -> Iterator[Found]:

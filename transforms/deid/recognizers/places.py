@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.base import (
     ClinicalRecognizer,
     Found,
@@ -25,7 +27,7 @@ _TABLE: Final = table("places.toml")
 _STATES: Final = longest_first(_TABLE["states"])
 _POSTAL: Final = longest_first(f"{_TABLE['postal_clear']} {_TABLE['postal_unclear']}".split())
 _CLEAR_POSTAL: Final = longest_first([*_TABLE["postal_clear"].split(), "D.C."])
-_LARGER: Final = frozenset(_TABLE["countries"].split()) | {
+LARGER: Final = frozenset(_TABLE["countries"].split()) | {
     word.lower() for name in _TABLE["states"] for word in name.split()
 }
 _CITY_HEADS: Final = frozenset(_TABLE["city_heads"].split())
@@ -54,7 +56,15 @@ _STREETS: Final = tuple(
 """One for each number of words before `Street` and its like."""
 _ENDS_ADDRESS: Final = re.compile(r"\s*(?:,|\n|\Z|\||;|/|\t|  |\()| [^\W\d_][\w .]{2,24},? [A-Za-z]{2},? \d{5}")
 _SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
-_BOX: Final = re.compile(r"(?:p\.? ?o\.?|post office) ?box \d{1,6}")
+_BOX: Final = re.compile(r"(?:p\.? ?o\.? ?|post office )?box \d{1,6}")
+_RURAL: Final = re.compile(r"(?:r\.?r\.?|rural (?:route|rte)|star route|hc|hcr) ?#?\d{1,4},? box \d{1,6}[a-z]?\b")
+_ADDRESSED: Final = re.compile(
+    r"(?:address(?: (?:on file|is|was))*|resides at|lives at|living at|residing at|mail(?:ed)? to)[\s:]{1,3}\Z"
+)
+_AFTER_STREET: Final = re.compile(
+    r",?\s{1,3}(?P<city>[A-Za-z][A-Za-z.'-]*(?:[ \n][A-Za-z][A-Za-z.'-]*){0,3}?)(?:,?\s{1,3}(?P<state>[A-Za-z]{2}|[A-Z][a-z]+(?: [A-Z][a-z]+)?)[.,]?)?"
+    r"(?:,?\s{1,4}(?P<zip>\d{5}(?:-\d{4})?)(?!\w)|(?=\s*(?:[.;)(\n|]|\Z| {2}|,)))"
+)
 
 _CITY_NAME: Final = r"(?:(?:St|Ste|Ft|Mt)\. )?[A-Z][a-zA-Z'’\-]+(?:[ -](?:of|de|la|del|on|the|[A-Z][a-zA-Z'’\-]+)){0,3}"
 _COMMA_STATE: Final = re.compile(rf", (?:{_STATES}|{_CLEAR_POSTAL})\b")
@@ -67,10 +77,39 @@ _CITY_TRIGGER: Final = re.compile(
     r"(?: the (?:city|town) of)?\s"
     r"|(?:hometown|city|town)(?: is |: | of )"
 )
-_CITY_HINTS: Final = (
-    *("live", "living", "resid", "born", "raised", "grew up", "moved", "relocated", "native", "travel"),
-    *("hometown", "city", "town", "work", "vacation", "trip"),
+_CITY_WORDS: Final = frozenset(
+    (
+        *(
+            "live",
+            "lives",
+            "lived",
+            "living",
+            "resides",
+            "resided",
+            "residing",
+            "resident",
+            "born",
+            "raised",
+            "grew",
+            "moved",
+        ),
+        *("relocated", "native", "traveled", "travelled", "travels", "works", "worked", "vacation", "trip"),
+        *("hometown", "city", "town"),
+    )
 )
+_PLACE_PREPOSITIONS: Final = frozenset(("in", "from", "near", "of", "outside", "to", "at"))
+_STRONG_PREPOSITIONS: Final = frozenset(("in", "near", "outside", "from"))
+_CITY_WORD: Final = re.compile(r"(?:(?:St|Ste|Ft|Mt|st|ste|ft|mt)\. )?[A-Za-z][A-Za-z'-]*")
+_LISTED_STATE: Final = re.compile(
+    r",? (A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?= \d{5}|[.;)\n]| {2}|\Z)"
+)
+_NO_CITY_AFTER: Final = re.compile(
+    r"(?:'s|-| (?:disease|syndrome|test|score|scale|coma|criteria|classification|virus|fever|protocol|stage|grade|disorder)\b)"
+)
+_ENDS_PHRASE: Final = re.compile(
+    r"[ \t]*(?:[.,;:()\n]|\Z|  )| (?:with|w/|for|and|by|on|since|until|where|who|c/o|after|when|\d)"
+)
+_SUFFIX_WORDS: Final = frozenset(word for key in ("street_strong", "street_weak") for word in _TABLE[key].split())
 _CITY_AT: Final = re.compile(_CITY_NAME)
 
 
@@ -82,16 +121,79 @@ class Places(ClinicalRecognizer):
 
     def __init__(self) -> None:
         self._lexicon = Lexicon.shipped()
+        self._lists = NameLists.shipped()
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
         zips = list(_zips(text, lowered))
         yield from zips
-        yield from self._streets(text, lowered)
+        for street in self._streets(note):
+            yield street
+            yield from self._after_street(note, street.end)
         yield from self._cities_by_state(text, zips)
-        if any(hint in lowered for hint in _CITY_HINTS):
+        if not note.words.isdisjoint(_CITY_WORDS):
             yield from self._cities_by_verb(text, lowered)
+        yield from self._listed_cities(note)
+
+    def _after_street(self, note: Note, end: int) -> Iterator[Found]:
+        """City and ZIP code behind a street: `12 Oak Street, Hope 02139`."""
+        match = _AFTER_STREET.match(note.text, end)
+        if match is None:
+            return
+        city = match["city"].replace("\n", " ").lower()
+        listed = city in self._lists.cities or city.replace("st.", "saint") in self._lists.cities
+        if match["zip"] or (listed and (match["city"][0].isupper() or not note.mixed)):
+            yield Found(*match.span("city"), "CITY", 0.85)
+        if match["zip"]:
+            yield Found(*match.span("zip"), "ZIP", 0.9)
+
+    def _listed_cities(self, note: Note) -> Iterator[Found]:
+        """`in Greensboro`, `from Walla Walla`: a preposition and a listed city that is no ordinary word."""
+        for trigger in note.words & _PLACE_PREPOSITIONS:
+            for at in occurrences(note.lowered, trigger + " "):
+                if is_word_char(note.lowered, at - 1):
+                    continue
+                start = at + len(trigger) + 1
+                end = self._city_at(note, start, strong=trigger in _STRONG_PREPOSITIONS)
+                if end:
+                    yield Found(start, end, "CITY", 0.7)
+        for match in _LISTED_STATE.finditer(note.text):
+            words = list(_CITY_WORD.finditer(note.text, max(0, match.start() - 30), match.start()))
+            for count in (3, 2, 1):
+                if len(words) >= count and words[-1].end() == match.start():
+                    start = words[-count].start()
+                    states = self._lists.cities.get(note.text[start : match.start()].lower(), "")
+                    if match[1] in states.split(","):
+                        yield Found(start, match.start(), "CITY", 0.85)
+                        break
+
+    def _city_at(self, note: Note, start: int, *, strong: bool) -> int | None:
+        """Where the listed city that begins at `start` ends."""
+        text = note.text
+        if note.mixed and not text[start : start + 1].isupper():
+            return None
+        words = list(islice(_CITY_WORD.finditer(text, start, start + 40), 4))
+        for count in range(min(4, len(words)), 0, -1):
+            end = words[count - 1].end()
+            if words[0].start() != start or any(char in text[start:end] for char in ",;("):
+                continue
+            name = " ".join(text[start:end].lower().split())
+            if name not in self._lists.cities:
+                continue
+            parts = name.split()
+            if name in LARGER or is_larger_than_city(parts) or _NO_CITY_AFTER.match(text, end):
+                return None
+            if text[start:end].isupper() and note.mixed and len(name) < 6:
+                return None
+            proper = [
+                part for part in parts if not self._lexicon.is_ordinary(part) and not self._lexicon.is_eponym(part)
+            ]
+            if proper and (strong or len(parts) > 1 or _ENDS_PHRASE.match(text, end)):
+                return end
+            if len(parts) > 1 and note.mixed and text[words[count - 1].start()].isupper():
+                return end
+        return None
 
     def _cities_by_state(self, text: str, zips: Iterable[Found]) -> Iterator[Found]:
         for found in zips:
@@ -107,7 +209,17 @@ class Places(ClinicalRecognizer):
             if not all(self._lexicon.is_ordinary(word) or word in DEGREES for word in words):
                 yield Found(start, end, "CITY", 0.85)
 
-    def _streets(self, text: str, lowered: str) -> Iterator[Found]:
+    def _streets(self, note: Note) -> Iterator[Found]:
+        text, lowered = note.text, note.lowered
+        for at in occurrences(lowered, "box ") if "box" in note.words else ():
+            box = _BOX.search(lowered, max(0, at - 12), at + 12)
+            if box and not is_word_char(lowered, box.start() - 1) and not box.group().startswith("box"):
+                yield Found(*box.span(), "STREET", 0.9)
+            rural = _RURAL.search(lowered, max(0, at - 22), at + 12)
+            if rural and not is_word_char(lowered, rural.start() - 1):
+                yield Found(*rural.span(), "STREET", 0.9)
+        if note.words.isdisjoint(_SUFFIX_WORDS):
+            return
         done = 0
         for number in _NUMBER.finditer(lowered):
             if number.start() < done:
@@ -117,10 +229,6 @@ class Places(ClinicalRecognizer):
             if ends:
                 done = max(ends)  # `Country Club Road` is more than `Country Club`
                 yield Found(number.start(), done, "STREET", 0.85)
-        for at in occurrences(lowered, "box "):
-            box = _BOX.search(lowered, max(0, at - 12), at + 12)
-            if box and not is_word_char(lowered, box.start() - 1):
-                yield Found(*box.span(), "STREET", 0.9)
 
     def _is_street(self, text: str, number: re.Match[str], match: re.Match[str]) -> bool:
         words = text[match.start("name") : match.end("name")].split()
@@ -131,6 +239,8 @@ class Places(ClinicalRecognizer):
         digits = len(number.group())
         ends = _ENDS_ADDRESS.match(text, match.end()) is not None
         suffix = match.start("strong") if match["strong"] else match.start("weak")
+        if _ADDRESSED.search(text[max(0, number.start() - 24) : number.start()].lower()):
+            return True
         if not text[suffix].isupper() or not all(word[0].isupper() or word[0].isdigit() for word in words):
             # A note in lower case: a number of an address, a proper word, a plain suffix.
             lower = not any(char.isupper() for char in match.group())
@@ -186,4 +296,4 @@ def _zips(text: str, lowered: str) -> Iterator[Found]:
 
 def is_larger_than_city(words: Iterable[str]) -> bool:
     """Whether lower-case words are only those of states and countries."""
-    return _LARGER.issuperset(words)
+    return LARGER.issuperset(words)

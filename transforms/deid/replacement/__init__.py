@@ -10,6 +10,7 @@ from transforms.deid.pseudonyms import Key
 from transforms.deid.replacement.draws import Draws
 from transforms.deid.replacement.interface import MODES, Mode, NoteFacts, Replacer
 from transforms.deid.replacement.mask import Mask
+from transforms.deid.replacement.surrogates import Surrogates
 from transforms.deid.replacement.tags import Tags
 
 __all__ = ["MODES", "Mode", "NoteFacts", "Replacer", "replacer"]
@@ -23,6 +24,8 @@ def replacer(mode: Mode, key: Key) -> Replacer:
     """
     if mode == "tag":
         return Tags(Draws(key))
+    if mode == "surrogate":
+        return Surrogates(Draws(key))
     if mode == "mask":
         return Mask()
     raise ValueError(f"mode {mode!r} is not supported; supported: {', '.join(MODES)}")

@@ -16,7 +16,7 @@ from typing import Final
 from transforms.deid.fold import lower
 from transforms.deid.replacement.dates import MONTHS, ORDINALS, WEEKDAYS, Date, Field, read
 from transforms.deid.replacement.draws import PatientDraws
-from transforms.deid.replacement.forms import like
+from transforms.deid.replacement.forms import like, ordinal_suffix
 
 _SPAN: Final = [days for days in range(30, 336) if days % 7]
 OFFSETS: Final = (*(-days for days in reversed(_SPAN)), *_SPAN)
@@ -124,7 +124,7 @@ class _Teller:
             elif field.kind in ("month", "month_name"):
                 new = self._month(field, self._named)
             elif field.kind == "suffix":
-                new = like(old, _suffix(day.day))
+                new = like(old, ordinal_suffix(day.day))
             else:
                 day = next(days)
                 new = self._day(field, day)
@@ -176,9 +176,3 @@ def _weekday(old: str, days: int) -> str:
     number = next(at for at, name in enumerate(WEEKDAYS) if name.startswith(lower(old)[:3]))
     name = WEEKDAYS[(number + days) % 7]
     return like(old, name if len(old) >= 6 else name[:3])
-
-
-def _suffix(day: int) -> str:
-    if 11 <= day <= 13:
-        return "th"
-    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")

@@ -1,4 +1,4 @@
-"""The form of a word: its case."""
+"""The form of a word: its case, and the ending of an ordinal."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def like(old: str, new: str) -> str:
     return " ".join(
         "-".join(part[:1].upper() + part[1:].lower() for part in word.split("-")) for word in new.split(" ")
     )
+
+
+def ordinal_suffix(number: int) -> str:
+    """`st`, `nd`, `rd` or `th`."""
+    if 11 <= number % 100 <= 13:
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol, get_args
 
 from transforms.deid.spans import PhiSpan
 
-Mode = Literal["tag", "mask"]
+Mode = Literal["tag", "surrogate", "mask"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 
 

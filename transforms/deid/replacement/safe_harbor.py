@@ -104,6 +104,22 @@ def aggregated(raw: str) -> str | None:
     return before + _OLD + after
 
 
+def younger_or_older(raw: str, years: int) -> str | None:
+    """`raw` with its first age moved by so many years, the other way where that leaves 0 to 89; None without an age."""
+    age = read_age(raw)
+    if age is None:
+        return None
+    moved = age.years + years if 0 <= age.years + years <= OLDEST else age.years - years
+    return raw[: age.start] + (_in_words(moved) if age.in_words else str(moved)) + raw[age.end :]
+
+
+def _in_words(number: int) -> str:
+    if number < len(_UNITS):
+        return _UNITS[number]
+    tens, units = _TENS[number // 10 - 2], number % 10
+    return f"{tens}-{_UNITS[units]}" if units else tens
+
+
 def may_tell_year(year: int, note_year: int | None) -> bool:
     """Whether a year tells no age over 89.
 

@@ -1,0 +1,105 @@
+"""Dates without a month: weekdays, holidays, `the 5th`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from transforms.deid.recognizers.base import Found, Note, is_word_char, occurrences
+
+_WEEKDAYS: Final = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+_CLEAR: Final = frozenset(("tue", "tues", "weds", "thu", "thur", "thurs", "fri"))
+_UNCLEAR: Final = frozenset(("mon", "wed", "sat", "sun"))
+"""Short forms that are words too: `sat 92%`, `sun exposure`."""
+_DAY_BEFORE: Final = re.compile(
+    r"(?:\b(?:on|since|until|till|til|by|next|last|this|onset|due|thru|through|prior|before|after|dose(?: of)?(?: [a-z]+)?|f/u"
+    r"|appt|likely|out|dc|d/c|started|seen|called|start|and|or|for)|[(,/&-])\s?\Z"
+)
+_DAY_AFTER: Final = re.compile(
+    r" (?:am|pm|a\.m|p\.m|morning|night|noc|eve|evening|afternoon|@|\d\d?/\d)|[/&-](?:mon|tue|wed|thu|fri|sat|sun)"
+)
+_NO_DAY_AFTER: Final = re.compile(
+    r" (?:at|up|down|on|in|out|exposure|burn|screen|protect|light|\d\d ?%?|>|<|of)|\.[a-z]|[a-z']"
+)
+
+_HOLIDAY: Final = re.compile(
+    r"(?:christmas(?: eve| day)?|x-?mas(?: eve| day)?|thanksgiving(?: day| weekend)?|new year'?s?(?: eve| day)?(?! old)|easter(?: sunday| monday)?|halloween"
+    r"|valentine'?s(?: day)?|(?:memorial|labor|mother'?s|father'?s|independence|veterans?'?|columbus|president'?s'?|mlk|martin luther king(?: jr\.?)?"
+    r"|st\.? patrick'?s|groundhog|election|boxing|flag|indigenous peoples'?|earth|canada|bastille|patriots?'?|inauguration|all saints'?|all souls'?)"
+    r" day(?: weekend)?|(?:the )?fourth of july|4th of july|july (?:4th|fourth)|ash wednesday|good friday|palm sunday|black friday|cyber monday"
+    r"|mardi gras|super ?bowl(?: sunday)?|yom kippur|rosh hashanah|passover|pesach|hanukkah|chanukah|purim|sukkot|ramadan|eid(?: al-(?:fitr|adha))?|diwali"
+    r"|holi|kwanzaa|cinco de mayo|juneteenth|lunar new year|chinese new year|d[ií]a de (?:los )?muertos|pentecost|lent|advent|tet|nowruz|oktoberfest"
+    r"|summer solstice|winter solstice|spring break|daylight savings?)(?![a-z])"
+)
+_FIRST_WORDS: Final = frozenset(
+    "christmas xmas x thanksgiving new easter halloween valentine valentines memorial labor mother mothers father fathers independence"
+    " veteran veterans columbus president presidents mlk martin st groundhog election boxing flag indigenous earth canada bastille"
+    " patriot patriots inauguration all the fourth july ash good palm black cyber mardi super superbowl yom rosh passover pesach"
+    " hanukkah chanukah purim sukkot ramadan eid diwali holi kwanzaa cinco juneteenth lunar chinese d pentecost lent advent tet nowruz"
+    " oktoberfest summer winter spring daylight th".split()
+)
+_SECOND_WORDS: Final = frozenset(
+    "day days year years eve of july sunday friday monday wednesday gras bowl kippur hashanah mayo solstice break saving savings muertos".split()
+)
+_ALONE: Final = frozenset(
+    "christmas xmas thanksgiving easter halloween valentine valentines passover pesach hanukkah chanukah purim sukkot ramadan eid"
+    " diwali holi kwanzaa juneteenth pentecost lent advent tet nowruz oktoberfest superbowl x".split()
+)
+_WITH_CAPITAL: Final = frozenset(("lent", "advent", "tet", "holi", "eid"))
+
+_NTH: Final = re.compile(
+    r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due|and|again|ending|for|was)\s(?:about\s)?the"
+    r"|\b(?:on|since|until|till|through|thru))"
+    r"\s(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger|intercostal|ics|metatarsal|metacarpal"
+    r"|cranial|nerve|ventricle|century|floor|dose|cycle|line|street|st\b|ave|avenue|hospital|visit|trimester|birthday|portion|degree|stage|generation"
+    r"|episode|child|pregnancy|delivery|ray|mtp|left|right|lumbar|thoracic|cervical|interspace|post|pod|heart|opinion|choice|part|attempt|one|hour))"
+)
+_ORDINALS: Final = ("st", "nd", "rd", "th")
+
+
+def calendar_words(note: Note) -> Iterator[Found]:
+    """Weekdays, holidays and days of a month that is not named."""
+    yield from _weekdays(note)
+    if note.words & _ALONE or (note.words & _FIRST_WORDS and note.words & _SECOND_WORDS):
+        for holiday in _HOLIDAY.finditer(note.lowered):
+            start, end = holiday.span()
+            if is_word_char(note.lowered, start - 1) or is_word_char(note.lowered, end):
+                continue
+            if holiday.group() not in _WITH_CAPITAL or (note.text[start].isupper() and note.mixed):
+                yield Found(start, end, "DATE", 0.8)
+    if not note.words.isdisjoint(_ORDINALS):
+        for nth in _NTH.finditer(note.lowered):
+            if 1 <= int(nth[1][:-2]) <= 31:
+                yield Found(*nth.span(1), "DATE", 0.7)
+
+
+def _weekdays(note: Note) -> Iterator[Found]:
+    lowered = note.lowered
+    for word in note.words & _WEEKDAYS:
+        for at in occurrences(lowered, word):
+            end = at + len(word)
+            if not is_word_char(lowered, at - 1) and not is_word_char(lowered, end):
+                yield Found(at, end, "DATE", 0.7)
+    for word in note.words & (_CLEAR | _UNCLEAR):
+        for at in occurrences(lowered, word):
+            end = at + len(word)
+            if is_word_char(lowered, at - 1) or is_word_char(lowered, end):
+                continue
+            written = note.text[at:end]
+            if written.isupper() and note.mixed:
+                continue
+            if word in _CLEAR or _is_day(
+                lowered, at, end, capital=note.mixed and written[0].isupper() and word in ("mon", "wed")
+            ):
+                yield Found(at, end, "DATE", 0.7)
+
+
+def _is_day(lowered: str, at: int, end: int, *, capital: bool) -> bool:
+    if _NO_DAY_AFTER.match(lowered, end):
+        return False
+    return (
+        capital
+        or _DAY_AFTER.match(lowered, end) is not None
+        or _DAY_BEFORE.search(lowered, max(0, at - 24), at) is not None
+    )
