@@ -25,6 +25,7 @@ _ENDS: Final = re.compile(
     r"(?<=[a-z0-9)%][.?!])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<!\bNo\.)(?<!\bvs\.)"
     r"[ ]+(?=[A-Z0-9])"
 )
+_NUMBER: Final = re.compile(r"\d{1,2}[.)]")
 _MONTHS: Final = "January|February|March|April|June|July|August|September|October|November|December"
 _LEFT_IN: Final = re.compile(
     rf"\b(?:{_MONTHS}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b"
@@ -124,7 +125,7 @@ def _sentences(text: str, suspects: frozenset[str]) -> list[Sentence]:
     for line in re.split(r"(?<=\n)(?=[^\n])", text):
         body = line.rstrip("\n")
         breaks = line[len(body) :] or "\n"
-        parts = [part.strip() for part in _ENDS.split(body)]
+        parts = _parts(body)
         for index, part in enumerate(parts):
             if not part:
                 continue
@@ -136,6 +137,17 @@ def _sentences(text: str, suspects: frozenset[str]) -> list[Sentence]:
                 last = out.pop()
                 out.append(Sentence(last.text, last.places, breaks, last.words))
     return out
+
+
+def _parts(body: str) -> list[str]:
+    """The sentences of a line; the number of a list's item stays with it."""
+    parts: list[str] = []
+    for part in _ENDS.split(body):
+        if parts and _NUMBER.fullmatch(parts[-1]):
+            parts[-1] += f" {part.strip()}"
+        else:
+            parts.append(part.strip())
+    return parts
 
 
 def _places(text: str) -> tuple[tuple[int, int, Rule], ...]:

@@ -24,7 +24,9 @@ from jobs.synthetic.phi import MONTHS, early
 
 T = TypeVar("T")
 
-PEOPLE: Final = {"PATIENT": "PATIENT", "RELATIVE": "PATIENT", "DOCTOR": "DOCTOR", "NURSE": "DOCTOR", "STAFF": "DOCTOR"}
+PEOPLE: Final = dict.fromkeys(("PATIENT", "RELATIVE", "MOTHER", "FATHER"), "PATIENT") | dict.fromkeys(
+    ("DOCTOR", "NURSE", "STAFF"), "DOCTOR"
+)
 """Role -> label: relatives and household are gold PATIENT, staff DOCTOR."""
 
 _NUMBERS: Final = {
@@ -70,16 +72,19 @@ class Cast:
         self._people: dict[str, Person] = {}
         self._fresh: dict[str, Person] = {}
         self._kept: dict[str, str] = {}
+        self._said: set[str] = set()
 
     def write(self, template: Template, page: Page, *, again: bool = False) -> None:
         """Writes a drawn version of the template to the page; `again` with the people of the last one."""
         if not again:
             self._fresh.clear()
+            self._said.clear()
         for node in flatten(template, self.rng):
             if isinstance(node, Slot):
                 self.slot(node, page)
             else:
-                page.put(self.style.typed(node, self.rng))
+                # An alternative that is empty leaves two blanks.
+                page.put(self.style.typed(node[1:] if node[0] == " " and page.ends_with(" ") else node, self.rng))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -131,9 +136,9 @@ class Cast:
         return known
 
     def _new(self, role: str, kin: str | None) -> Person:
-        if role != "RELATIVE":
+        if PEOPLE[role] != "PATIENT" or role == "PATIENT":
             return people.make(self.world, self.rng)
-        word, female = people.kin(kin, self.rng)
+        word, female = people.kin(kin if role == "RELATIVE" else role.lower(), self.rng)
         last = self.patient.last if self.rng.random() < 0.6 else None
         person = people.make(self.world, self.rng, female=female, last=last)
         person.kin = word
@@ -211,7 +216,7 @@ class Cast:
         elif form == "iso":
             text = self.day().isoformat()
         elif form == "dob":
-            text = self.kept("dob", lambda: self.date_form(self.born))
+            text = self.date_form(self.born)
         elif form == "today":
             text = self.date_form(self.today)
         elif form == "range":
@@ -243,9 +248,10 @@ class Cast:
     # Numbers and places
 
     def kept(self, key: str, draw: Callable[[], str], chance: float = 0.8) -> str:
-        """What was written for this key before, mostly; else something new."""
-        if key not in self._kept or self.rng.random() > chance:
+        """What was written for this key before, mostly; something new if the template has it already."""
+        if key not in self._kept or key in self._said or self.rng.random() > chance:
             self._kept[key] = draw()
+        self._said.add(key)
         return self._kept[key]
 
     def _number(self, name: str, form: str, page: Page) -> None:

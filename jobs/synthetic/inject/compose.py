@@ -18,7 +18,6 @@ from jobs.synthetic.inject.style import Style
 from jobs.synthetic.wording import Wording
 
 _BODY: Final = Slot("body", 1, "")
-_SENTENCES: Final = "sentences.toml"
 _FEWEST_WORDS: Final = 50
 
 
@@ -110,6 +109,10 @@ class Composer:
         """A note of templates alone."""
         cast = self._cast(rng)
         page = Page()
+        if rng.random() < 0.25:
+            _whole(cast, page)
+            if rng.random() < 0.5:
+                return page
         if rng.random() < 0.75:
             _header(cast, page)
 
@@ -148,11 +151,13 @@ class Composer:
     def _insert(self, cast: Cast, page: Page) -> None:
         """A sentence or two between a passage's own."""
         pool = NEGATIVES() if cast.rng.random() < 0.12 else SENTENCES()
-        _sentences(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), " ")
+        on_its_own_line = page.ends_with("\n") and cast.rng.random() < 0.6
+        gap = "\n" if on_its_own_line else " "
+        _sentences(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), gap)
 
 
 def SENTENCES() -> tuple[Template, ...]:
-    return templates(_SENTENCES)
+    return templates("sentences.toml") + templates("voices.toml")
 
 
 def NEGATIVES() -> tuple[Template, ...]:
@@ -258,6 +263,13 @@ def _closing(cast: Cast, page: Page) -> None:
     key = "addenda" if rng.random() < 0.15 else "footers"
     cast.write(rng.choice(templates("blocks.toml", key)), page)
     page.put("\n")
+
+
+def _whole(cast: Cast, page: Page) -> None:
+    """One or two whole short notes."""
+    for _ in range(1 if cast.rng.random() < 0.6 else 2):
+        cast.write(cast.rng.choice(templates("blocks.toml", "notes")), page)
+        page.put(cast.rng.choice(("\n", "\n\n", "\n\n---\n")))
 
 
 def _letter(cast: Cast, page: Page, body: Callable[[], None]) -> None:

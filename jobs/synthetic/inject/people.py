@@ -98,9 +98,9 @@ _SUFFIXES: Final = (" Jr.", " Sr.", " III", ", Jr.", " II", " Jr", " IV")
 
 Form = tuple[str, str, str]
 """What stands before a name, the name's form, what stands after. Titles and degrees are not PHI."""
-MR: Final = ("Mr. ", "Mr. ", "Mr. ", "Mr ", "Mister ", "MR. ", "mr. ", "Mr.")
-MS: Final = ("Ms. ", "Mrs. ", "Mrs. ", "Ms ", "Miss ", "Mrs ", "MRS. ", "ms. ", "Ms.", "Mme. ")
-DR: Final = ("Dr. ", "Dr. ", "Dr. ", "Dr ", "Doctor ", "DR. ", "dr. ", "Dr.", "Prof. ", "dr ")
+MR: Final = ("Mr. ", "Mr. ", "Mr. ", "Mr ", "Mister ", "MR. ", "mr. ", "Mr. ", "Mr. ", "Mr.")
+MS: Final = ("Ms. ", "Mrs. ", "Mrs. ", "Ms ", "Miss ", "Mrs ", "MRS. ", "ms. ", "Ms. ", "Mrs. ", "Ms.", "Mme. ")
+DR: Final = ("Dr. ", "Dr. ", "Dr. ", "Dr ", "Doctor ", "DR. ", "dr. ", "Dr. ", "Dr. ", "Dr.", "Prof. ", "dr ")
 TOLD: Final[dict[str, tuple[Form, ...]]] = {
     "PATIENT": (
         ("Mr. ", "last", ""), ("Mr. ", "last", ""), ("Mr. ", "full", ""), ("", "full", ""), ("", "first", ""),
