@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.config import Job
 from pipelines.engines import Engine
@@ -20,6 +20,9 @@ from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, re
 from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.pseudonyms import Key, Pseudonyms
 from transforms.stage import Resources, Stage
+
+if TYPE_CHECKING:
+    from transforms.deid.recognizers import RecognizerSpec
 
 KEY_VARIABLE = "NOTEMILL_KEY"
 PACKAGES = ("apache-beam", "ray", "torch", "transformers", "pyarrow", "presidio-analyzer", "spacy", "fsspec")
@@ -43,6 +46,25 @@ def checkpoints(job: Job, heads: Iterable[str] | None = None) -> dict[str, Check
         return {head: resolve(spec, head) if spec else shipped(head) for head, spec in chosen.items()}
     except CheckpointError as error:
         raise RequestError(str(error)) from error
+
+
+def recognizers(job: Job) -> tuple[RecognizerSpec, ...]:
+    """The recognizers that the job adds to those that ship.
+
+    Raises:
+        RequestError: one cannot be made, hides its errors, or gives a label that is not mapped.
+    """
+    if not job.deidentify.recognizers:
+        return ()
+    from transforms.deid.analyzer import build_engine
+    from transforms.deid.recognizers.user import specs
+
+    try:
+        made = specs(job.deidentify.recognizers)
+        build_engine([spec.open() for spec in made], LabelMap(job.deidentify.label_pairs))
+    except ValueError as error:
+        raise RequestError(f"deidentify.recognizers: {error}") from error
+    return made
 
 
 def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
@@ -77,6 +99,7 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
         mode=job.deidentify.mode,
         tagger=tagger,
         threshold=job.deidentify.pattern_threshold,
+        recognizers=recognizers(job),
         labels=job.deidentify.label_pairs,
         link_names=job.deidentify.link_names,
     )

@@ -35,6 +35,14 @@ def test_the_command_line_wins_over_set_and_set_over_the_file(tmp_path: Path) ->
         ('stages=["deidentify","validate"]', "stages must stand in this order"),
         ('model.heads=["ner","ner"]', "name each head once"),
         ("columns.text=3", "columns.text: Input should be a valid string"),
+        ("deidentify.threshold=2", "deidentify.threshold: Input should be less than or equal to 1"),
+        ("deidentify.pattern_threshold=-1", "deidentify.pattern_threshold: Input should be greater"),
+        ("deidentify.labels.WARD=BED", "deidentify.labels: label 'BED' (given for 'WARD') is none of PATIENT"),
+        ("deidentify.labels.WARD=3", "deidentify.labels: Input should be a valid string"),
+        ("deidentify.recognizers=wards.yaml", "deidentify.recognizers: Input should be a valid list"),
+        ("columns.known.MRM=mrn", "columns.known.MRM is no PHI label; did you mean"),
+        ("columns.known.STATE=state", "columns.known.STATE: STATE does not identify"),
+        ("columns.known.PHONE=3", "columns.known: Input should be a valid string"),
         ("no-equals-sign", "--set takes key=value"),
     ],
 )
@@ -67,3 +75,24 @@ def test_columns_replace_those_of_the_preset() -> None:
 
 def test_every_key_is_known_by_its_dotted_name() -> None:
     assert {"split_rows", "deidentify.mode", "model.precision", "ray.replicas", "columns.text"} <= set(known_keys())
+
+
+def test_known_phi_columns() -> None:
+    settings = ["columns.known.MRN=mrn", 'columns.known.PHONE=["home", "cell"]', "columns.known.WARD=ward"]
+    mapping = load(None, [*settings, "deidentify.labels.WARD=ROOM"], PLACES).column_map()
+    assert mapping.known == (("MEDICALRECORD", ("mrn",)), ("PHONE", ("home", "cell")), ("ROOM", ("ward",)))
+    with pytest.raises(RequestError, match=r"columns\.known\.WARD is no PHI label"):
+        load(None, settings, PLACES)
+
+
+def test_a_job_file_says_how_phi_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text(
+        '[deidentify]\nmode = "mask"\nlink_names = false\nrecognizers = ["a.b:C", "d.yaml"]\npattern_threshold = 0.4\n'
+        '[deidentify.labels]\nWARD = "ROOM"\nRANK = "PROFESSION"\n[columns.known]\nDATE = "dob"\n'
+    )
+    job = load(str(file), [], PLACES)
+    assert (job.deidentify.mode, job.deidentify.link_names, job.deidentify.pattern_threshold) == ("mask", False, 0.4)
+    assert job.deidentify.label_pairs == (("RANK", "PROFESSION"), ("WARD", "ROOM"))
+    assert job.column_map().known == (("DATE", ("dob",)),)
+    assert job.column_map().demanded == ()
