@@ -122,6 +122,9 @@ def train(
     word_shapes: Annotated[
         bool, typer.Option("--word-shapes", help="Tell an uncased base each word's shape (capitals, line starts).")
     ] = False,
+    prune_vocabulary: Annotated[
+        bool, typer.Option("--prune-vocabulary", help="Keep only the pieces of words that the training data uses.")
+    ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over labelled corpora.")] = 4,
     generated_epochs: Annotated[int, typer.Option(min=1, help="Passes over generated notes.")] = 1,
     lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 2e-4,
@@ -161,6 +164,7 @@ def train(
         layers=layers,
         feed_forward=feed_forward,
         word_shapes=word_shapes,
+        prune_vocabulary=prune_vocabulary,
         options=options,
         command=command,
         log=say,

