@@ -199,7 +199,8 @@ def email(raw: str, draws: PatientDraws, word: Callable[[str], str | None], plac
 def user_name(raw: str, draws: PatientDraws, word: Callable[[str], str | None]) -> str:
     """A name to log in with; names in it become those of the surrogates."""
     whole = scrambled(raw, draws)
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     for run in _RUN.finditer(raw):
         new = word(lower(run.group()))
         if new:

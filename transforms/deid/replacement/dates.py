@@ -26,7 +26,7 @@ _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _EARLIEST: Final = 1940
 """Two digits without anything else to go by are a year from 1940 to 2039."""
 
-Kind = Literal["year", "short_year", "month", "month_name", "day", "suffix", "day_word", "weekday"]
+Kind = Literal["year", "short_year", "month", "month_name", "day", "suffix", "day_word", "weekday", "holiday"]
 
 
 class Field(NamedTuple):
@@ -43,7 +43,7 @@ class Date(NamedTuple):
     Attributes:
         fields: in the order of the text.
         days: days of the month; empty for a month, a year or a weekday by itself.
-        month: 1 to 12; 0 for a year or a weekday by itself.
+        month: 1 to 12; 0 for a year, a weekday or a day by itself.
         year: as written; None where none is.
         short: whether `year` has two digits only.
     """
@@ -74,14 +74,21 @@ _NAME: Final = (
 _WORD: Final = rf"(?P<word>{_alternatives(ORDINALS).replace('-', '[- ]')})(?![a-z])"
 _TH: Final = r"(?:st|nd|rd|th)(?![a-z])"
 _DAY: Final = rf"\d\d?(?:{_TH})?(?![\d:])"
-_DAYS_LIST: Final = (
-    rf"(?P<days>{_DAY}(?:\s?(?:-|to|through|thru|and|&)\s?(?:the\s)?{_DAY}(?![/.]\d|-\d|\s?{_NAME})"
-    rf"|,\s?(?:and\s)?(?:the\s)?(?:\d\d?{_TH}|\d(?!\d)))*)"
+_MORE_DAYS: Final = (
+    rf"(?:\s?(?:-|to|through|thru|and|&)\s?(?:the\s)?{_DAY}(?![/.]\d|-\d)"
+    rf"|,\s?(?:and\s)?(?:the\s)?(?:\d\d?{_TH}|\d(?!\d)))"
 )
+_DAYS_BEFORE: Final = rf"(?P<days>{_DAY}{_MORE_DAYS}*)"
+_DAYS_AFTER: Final = rf"(?P<days>{_DAY}(?:{_MORE_DAYS}(?!\s?{_NAME}))*)"
 _TAIL: Final = (
-    rf"(?:[\s,./-]{{0,3}}(?:of\s)?(?:(?P<year>{_Y})(?!\s?h)|(?<!\d)'?(?P<short>\d\d))"
-    rf"(?!\d|:|/\d|\.\d|[ -]?{_NAME}))"
+    rf"(?:[\s,./-]{{0,3}}(?:of\s)?(?:(?P<year>{_Y})(?!\s?h)|(?<!\d)'?(?P<short>\d\d)(?![ -]?{_NAME}))"
+    rf"(?!\d|:|/\d|\.\d))"
 )
+_HOLIDAY: Final = {
+    name.replace("_", " "): (int(month), int(day))
+    for name, _, date in (entry.partition("=") for entry in words("numbers", "holidays"))
+    for month, day in (date.split("/"),)
+}
 _NUMERIC_YEAR: Final = rf"(?:(?P<year>{_Y})|'?(?P<short>\d\d))"
 
 _FROM_DIGIT: Final = tuple(
@@ -91,22 +98,25 @@ _FROM_DIGIT: Final = tuple(
         rf"(?P<year>{_Y})(?P<month>\d\d)(?P<day>\d\d)(?:t?\d{{4}}(?:\d\d)?(?:\.\d+)?z?)?(?!\w)",
         rf"(?P<a>\d\d)(?P<b>\d\d){_NUMERIC_YEAR}(?!\w)",
         rf"(?P<year>{_Y})[ ,./-]{{1,2}}(?P<name>{_NAME})(?:\.?[ ,./-]{{1,3}}(?P<days>{_DAY}))?(?![\d/-]|\.\d)",
-        rf"{_DAYS_LIST}(?:\sday)?[\s./-]{{0,2}}(?:of\s)?(?:the\s)?(?P<name>{_NAME})\.?{_TAIL}?",
+        rf"{_DAYS_BEFORE}(?:\sday)?[\s./-]{{0,2}}(?:of\s)?(?:the\s)?(?P<name>{_NAME})\.?{_TAIL}?",
         rf"(?P<a>\d\d?)\s?(?P<c>[/.-])\s?(?P<b>\d\d?)\s?(?P=c)\s?{_NUMERIC_YEAR}(?!\d|\s?(?P=c)\s?\d)",
         rf"(?P<month>\d\d?)\s?[/-]\s?(?P<year>{_Y})(?!\d)",
         r"(?P<a>\d\d?)[/-](?P<b>\d\d?)(?P<more>(?:\s?(?:-|to|through|thru|and|&)\s?\d\d?(?![\w/:-]|\.\d))*)(?!\d)",
         rf"(?P<year>{_Y})(?!\d)",
+        rf"(?P<days>\d\d?{_TH})",
     )
 )
 _FROM_LETTER: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?P<name>{_NAME})(?P<c>[-/.])(?P<days>\d\d?)(?P=c){_NUMERIC_YEAR}(?!\d)",
-        rf"(?P<name>{_NAME})\.?[\s,./-]{{0,3}}(?:the\s)?(?:{_DAYS_LIST}|{_WORD}){_TAIL}?",
+        rf"(?P<name>{_NAME})\.?[\s,./-]{{0,3}}(?:the\s)?(?:{_DAYS_AFTER}|{_WORD}){_TAIL}?",
         rf"(?P<name>{_NAME})\.?{_TAIL}?",
         rf"{_WORD}(?:\sday)?\s(?:of\s)?(?:the\s)?(?P<name>{_NAME})\.?{_TAIL}?",
         r"(?P<weekday>mon(?:day)?|tue(?:s(?:day)?)?|wed(?:s|nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?"
         r"|sun(?:day)?)(?![a-z])",
+        rf"(?P<holiday>{_alternatives(_HOLIDAY)})(?![a-z]){_TAIL}?",
+        _WORD,
     )
 )
 _TIME: Final = re.compile(
@@ -116,7 +126,7 @@ _TIME: Final = re.compile(
 _JOINING: Final = re.compile(
     r"[\s,;.:/&()\[\]'~@-]|t(?=\d\d:?\d\d)|(?:the|of|on|in|to|through|thru|and|or|at|from|until|till|til|between|day"
     r"|night|evening|morning|afternoon|early|late|mid|since|for|by|last|next|this|week|month|a|date|dated|both"
-    r"|about|around|approximately|noon|midnight|w)(?![a-z])"
+    r"|about|around|approximately|noon|midnight|w|[ecmp][sd]?t|utc|gmt)(?![a-z])"
 )
 _INTEGER: Final = re.compile(r"\d\d?")
 _SUFFIX: Final = re.compile(_TH)
@@ -186,6 +196,10 @@ def _of(match: re.Match[str]) -> Date | None:
     elif groups.get("month"):
         month = int(groups["month"])
         fields.append(Field(*match.span("month"), "month"))
+    elif groups.get("holiday"):
+        month, day = _HOLIDAY[groups["holiday"]]
+        days.append(day)
+        fields.append(Field(*match.span("holiday"), "holiday"))
     for group in ("day", "days"):
         if groups.get(group):
             days += _read_days(match.string, *match.span(group), fields)
@@ -225,7 +239,7 @@ def _read_days(lowered: str, start: int, end: int, fields: list[Field]) -> list[
 
 
 def _checked(fields: list[Field], days: list[int], month: int, year: str | None, short: str | None) -> Date | None:
-    if (month or days) and not (1 <= month <= 12 and all(1 <= day <= 31 for day in days)):
+    if month > 12 or not all(1 <= day <= 31 for day in days) or (month == 0 and any(f.kind == "month" for f in fields)):
         return None
     number = int(year or short) if year or short else None  # type: ignore[arg-type]
     return Date(tuple(sorted(fields)), tuple(days), month, number, short is not None and not year)

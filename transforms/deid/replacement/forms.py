@@ -12,9 +12,7 @@ def like(old: str, new: str) -> str:
         return new.upper()
     if old.islower():
         return new.lower()
-    return " ".join(
-        "-".join(part[:1].upper() + part[1:].lower() for part in word.split("-")) for word in new.split(" ")
-    )
+    return " ".join(word[:1].upper() + word[1:].lower() for word in new.split(" "))
 
 
 def ordinal_suffix(number: int) -> str:

@@ -31,7 +31,7 @@ _DOTTED: Final = re.compile(
 )
 # A word takes all that is neither blank, punctuation nor digit: letters of any script with their marks, and what is not
 # seen. Nothing that could tell a name is left between two words.
-_IN_WORD: Final = r"(?:[^\W\d_]|[^\x00-\x7f\s\d\u2010-\u2027\u2030-\u205e\u3000-\u303f\u00a0-\u00bf])"
+_IN_WORD: Final = r"(?:[^\W\d_]|[^\x00-\x7f\s\d\u2010-\u2027\u2030-\u205e\u3000-\u303f\u00a0-\u00ac\u00ae-\u00bf])"
 _WORD: Final = re.compile(rf"{_IN_WORD}(?:{_IN_WORD}|['’‘ʼ´`](?={_IN_WORD}))*")
 _POSSESSIVE: Final = re.compile(r"['’‘ʼ´`][sS]\Z")
 _HYPHENS: Final = frozenset("-‐‑‒–")
@@ -78,7 +78,7 @@ def parts(raw: str, staff: bool = False) -> tuple[Part, ...]:
         if start < at:
             continue
         gap = raw[at:start]
-        segment += "," in gap or ";" in gap or "\n" in gap
+        segment += "," in gap or ";" in gap
         if found and (dotted := _DOTTED.match(raw, start)) and (staff or "," in gap or "." not in dotted.group()):
             degrees.append(Part(*dotted.span(), "degree", "", segment, joined=False))
             at = dotted.end()

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from transforms.deid.fold import lower
+from transforms.deid.replacement.forms import like
 from transforms.deid.replacement.words import words
 
 OLDEST: Final = 89
@@ -64,12 +65,13 @@ def zip3(raw: str) -> str | None:
 
 
 class Age(NamedTuple):
-    """An age in a text: `raw[start:end]` says `years`."""
+    """An age in a text: `raw[start:end]` says `years`, in words or not, of a decade of them (`80s`) or not."""
 
     start: int
     end: int
     years: int
     in_words: bool
+    is_decade: bool
 
 
 def read_age(raw: str) -> Age | None:
@@ -77,17 +79,17 @@ def read_age(raw: str) -> Age | None:
     lowered = lower(raw)
     figures = _NUMBER.search(lowered)
     if figures:
-        return Age(*figures.span(), int(figures["digits"]), in_words=False)
-    words = _NUMBER_WORD.search(lowered)
-    if words is None:
+        return Age(*figures.span(), int(figures["digits"]), False, figures["decade"] is not None)
+    found = _NUMBER_WORD.search(lowered)
+    if found is None:
         return None
-    if words["hundred"]:
-        years = 100 + _WORDS[words["rest"] or "zero"]
-    elif words["tens"]:
-        years = _WORDS[words["tens"]] + _WORDS[words["unit"] or "zero"]
+    if found["hundred"]:
+        years = 100 + _WORDS[found["rest"] or "zero"]
+    elif found["tens"]:
+        years = _WORDS[found["tens"]] + _WORDS[found["unit"] or "zero"]
     else:
-        years = _WORDS[words["decade"] or words["single"]]
-    return Age(*words.span(), years, in_words=True)
+        years = _WORDS[found["decade"] or found["single"]]
+    return Age(*found.span(), years, True, found["decade"] is not None)
 
 
 def aggregated(raw: str) -> str | None:
@@ -98,19 +100,35 @@ def aggregated(raw: str) -> str | None:
     age = read_age(raw)
     if age is None or age.years <= OLDEST:
         return None
-    before, after = raw[: age.start], raw[age.end :]
-    if read_age(before + " " + after) is not None or any(char.isnumeric() for char in before + after):
-        return _OLD
-    return before + _OLD + after
+    return _in_its_place(raw, age, _OLD) or _OLD
 
 
 def younger_or_older(raw: str, years: int) -> str | None:
-    """`raw` with its first age moved by so many years, the other way where that leaves 0 to 89; None without an age."""
+    """`raw` with its age moved by so many years, the other way where only that leaves 0 to 89.
+
+    Args:
+        raw: the text of a span with one age, of 89 at most.
+        years: not 0; the tens move for a decade.
+
+    Returns:
+        The new text; None where `raw` has not exactly one age.
+    """
     age = read_age(raw)
-    if age is None:
+    if age is None or age.years > OLDEST or (age.is_decade and age.in_words):
         return None
-    moved = age.years + years if 0 <= age.years + years <= OLDEST else age.years - years
-    return raw[: age.start] + (_in_words(moved) if age.in_words else str(moved)) + raw[age.end :]
+    step = 10 if age.is_decade and years > 0 else -10 if age.is_decade else years
+    moved = age.years + step if 0 <= age.years + step <= OLDEST else age.years - step
+    old = raw[age.start : age.end]
+    new = like(old, _in_words(moved)) if age.in_words else f"{moved}s" if age.is_decade else str(moved)
+    return _in_its_place(raw, age, new)
+
+
+def _in_its_place(raw: str, age: Age, new: str) -> str | None:
+    """`new` with the words around the age; None where there is another number among them."""
+    before, after = raw[: age.start], raw[age.end :]
+    if read_age(f"{before} {after}") is not None or any(char.isnumeric() for char in before + after):
+        return None
+    return before + new + after
 
 
 def _in_words(number: int) -> str:

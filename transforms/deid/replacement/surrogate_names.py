@@ -1,9 +1,9 @@
 """Surrogates of names, word by word.
 
 Each word of a name has a surrogate of its own, which hangs on the key, the patient and the word and on nothing else.
-So all forms of a name agree (`SMITH, JOHN A`, `Mr. Smith`, `john`), in one note and in all of the patient's. Given names
-come from names of the same sex, names that are given names and surnames (`Thomas`) from such names, all else from
-surnames, but for a word that the note shows to be a given name.
+So all forms of a name agree (`SMITH, JOHN A`, `Mr. Smith`, `john`), in one note and in all of the patient's. Given
+names come from names of the same sex, names that are given names and surnames (`Thomas`) from such names, all else
+from surnames, but for a word that the note shows to be a given name.
 
 A surrogate never begins with the letter of what it stands for, nor holds it, nor is one of the patient's own names.
 Particles (`de la Cruz`) and the form of `O'Brien` would tell where a family comes from, and go.
@@ -23,6 +23,8 @@ from transforms.deid.replacement.pools import Pools
 
 _INITIALS: Final = "abcdefghjklmnprstw"
 _SUFFIXES: Final = {"jr": "sr", "sr": "jr", "ii": "iv", "iii": "iv", "iv": "iii"}
+_POSSESSIVE: Final = frozenset("s")
+"""The only letter that can stand between two words."""
 _DRAWS_BEFORE_SEARCH: Final = 48
 _LONGEST_ACRONYM: Final = 3
 
@@ -66,7 +68,7 @@ class NameSurrogates:
         for part in found:
             if part.start < at:
                 continue
-            out.append(scrambled(raw[at : part.start], self._draws))
+            out.append(scrambled(raw[at : part.start], self._draws, _POSSESSIVE))
             old = raw[part.start : part.end]
             at = part.end
             if part.kind == "particle":
@@ -79,7 +81,7 @@ class NameSurrogates:
                 out.append(like(old, self._name(part, old, keys, people)))
             else:
                 out.append(old)
-        out.append(scrambled(raw[at:], self._draws))
+        out.append(scrambled(raw[at:], self._draws, _POSSESSIVE))
         return "".join(out)
 
     def spoken_of(self, word: str) -> str | None:
@@ -112,7 +114,9 @@ class NameSurrogates:
         """The pool of a word."""
         sex = self._pools.sex.get(key)
         if sex is None:
-            return "either" if any(name.given and key == name.given[0] for name in people) else "surname"
+            # Whoever is named first says what the word is, and that is the patient.
+            whose = next((name for name in people if key in name.surname or key in name.given[:1]), None)
+            return "surname" if whose is None or key in whose.surname else "either"
         return f"{sex}_or_surname" if sex != "either" and key in self._pools.surnames_too else sex
 
     def _word(self, key: str, kind: str, others: frozenset[str] = frozenset()) -> str:

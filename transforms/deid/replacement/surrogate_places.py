@@ -156,9 +156,16 @@ class PlaceSurrogates:
             if is_word and not after_unit:
                 group.append(number)
             if ends or not is_word or after_unit:
-                named |= self._name_in(group, keys)
+                # `42nd St` and `Route 9` are named by the number.
+                beside = [tokens[at].group() for at in (group[0] - 1, number) if at >= 0] if group else []
+                if not (len(group) == 1 and keys[group[0]] in _STREET_KINDS and self._by_number(*beside)):
+                    named |= self._name_in(group, keys)
                 group = []
         return named
+
+    @staticmethod
+    def _by_number(first: str, second: str = "") -> bool:
+        return _ORDINAL.fullmatch(first) is not None or second[:1].isdigit()
 
     @staticmethod
     def _name_in(group: list[int], keys: list[str]) -> set[int]:

@@ -131,11 +131,8 @@ class Surrogates:
         raws = [text[span.start : span.end] for span in spans]
         labelled = list(zip(raws, (span.label for span in spans), strict=True))
         people = patient.names.people((raw, label == "DOCTOR") for raw, label in labelled if label in _PEOPLE)
-        if note.time is not None:
-            year: int | None = note.time.year
-        else:
-            year = latest_year(read(raw) for raw, label in labelled if label == "DATE")
-        return [_one(patient, raw, label, people, year) for raw, label in labelled]
+        latest = latest_year(read(raw) for raw, label in labelled if label == "DATE") if note.time is None else None
+        return [_one(patient, raw, label, people, note.time, latest) for raw, label in labelled]
 
     def note_time(self, note: NoteFacts) -> dt.datetime | None:
         """The time, moved as the note's dates are.
@@ -148,10 +145,17 @@ class Surrogates:
         return note.time + dt.timedelta(self._patient(note.patient, note.names).offset)
 
 
-def _one(patient: PatientSurrogates, raw: str, label: str, people: tuple[Name, ...], year: int | None) -> str:
+def _one(
+    patient: PatientSurrogates,
+    raw: str,
+    label: str,
+    people: tuple[Name, ...],
+    time: dt.datetime | None,
+    latest: int | None,
+) -> str:
     """The surrogate of one span; a tag where there is none."""
     if label == "DATE":
-        new = shifted(raw, patient.offset, year)
+        new = shifted(raw, patient.offset, latest) if time is None else shifted(raw, patient.offset, time.year, time)
     elif label in _PEOPLE:
         new = patient.names.of(raw, label == "DOCTOR", people)
     else:
