@@ -37,7 +37,8 @@ _LEFT_IN: Final = re.compile(
     r"|\b\d{3}[-.]\d{4}\b|\b\d{5,}\b|@\w|https?:|www\."
     r"|\b(?:9\d|1[01]\d)[- ](?:years?|y/?o)\b"
     r"|\b[A-Z][a-z]+ (?:Hospital|Clinic|University|College|County|Street|Avenue|Road|Medical|Memorial|Center|School"
-    r"|Church|Institute|Army|Navy)\b|\b(?:University|City|County|Village|State) of [A-Z]"
+    r"|Church|Institute|Army|Navy|City|Associates|Star|Partners)\b|\b(?:University|City|County|Village|State) of [A-Z]"
+    r"|\b(?:Las|Los|Santa|Chevron)\b"
     r"|\b[XYZ]{2,}\w*|\bABC\w*|\bAbc\b|_{2,}|\bDr\b|\bM(?:r|s|rs|iss)\b|^[A-Z]\. \bM\.D\.|\bMM/|\bDD/|\b[Xx]{3,}|\*{3,}"
 )
 _CAPITALISED: Final = re.compile(r"(?<![\w'-])[A-Z][a-z]{2,}(?![\w])")

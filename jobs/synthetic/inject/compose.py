@@ -66,11 +66,11 @@ class Composer:
         page = Page()
         if rng.random() < 0.5:
             note = self._note(rng)
-            sentences = [one for one in background.passage(note, _length(rng), rng) if not _filled(one)]
-            for sentence in sentences:
+            kept = [one for one in background.passage(note, _length(rng), rng) if not _filled(one)]
+            for sentence in kept:
                 page.put(sentence.text + sentence.gap)
         if page.length < 300:
-            _sentences(self._cast(rng), page, _drawn(NEGATIVES(), 6 + int(rng.random() * 20), rng), _gap(rng))
+            _lines(self._cast(rng), page, _drawn(look_alikes(), 6 + int(rng.random() * 20), rng), _gap(rng))
         return page
 
     def _injected(self, rng: random.Random) -> Page:
@@ -117,10 +117,10 @@ class Composer:
             _header(cast, page)
 
         def body() -> None:
-            drawn = _drawn(SENTENCES(), 3 + int(rng.random() ** 1.3 * 18), rng)
-            drawn += _drawn(NEGATIVES(), int(rng.random() ** 1.5 * 12), rng)
+            drawn = _drawn(sentences(), 3 + int(rng.random() ** 1.3 * 18), rng)
+            drawn += _drawn(look_alikes(), int(rng.random() ** 1.5 * 12), rng)
             rng.shuffle(drawn)
-            _sentences(cast, page, drawn, _gap(rng))
+            _lines(cast, page, drawn, _gap(rng))
 
         if rng.random() < 0.2:
             _letter(cast, page, body)
@@ -135,32 +135,34 @@ class Composer:
 
     def _passage(self, cast: Cast, note: Note, page: Page, words: int, inserts: int) -> None:
         rng = cast.rng
-        sentences = background.passage(note, words, rng)
+        passage = background.passage(note, words, rng)
         eagerness = rng.choice((0.0, 0.5, 1.0, 1.0, 2.0))
-        spots = {int(rng.random() * (len(sentences) + 1)) for _ in range(inserts)}
-        for index, sentence in enumerate(sentences):
+        spots = {int(rng.random() * (len(passage) + 1)) for _ in range(inserts)}
+        for index, sentence in enumerate(passage):
             if index in spots:
                 self._insert(cast, page)
             background.write(sentence, cast, page, eagerness)
             page.put(sentence.gap)
-        if len(sentences) in spots:
+        if len(passage) in spots:
             self._insert(cast, page)
         if not page.ends_with("\n"):
             page.put("\n")
 
     def _insert(self, cast: Cast, page: Page) -> None:
         """A sentence or two between a passage's own."""
-        pool = NEGATIVES() if cast.rng.random() < 0.12 else SENTENCES()
+        pool = look_alikes() if cast.rng.random() < 0.12 else sentences()
         on_its_own_line = page.ends_with("\n") and cast.rng.random() < 0.6
         gap = "\n" if on_its_own_line else " "
-        _sentences(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), gap)
+        _lines(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), gap)
 
 
-def SENTENCES() -> tuple[Template, ...]:
+def sentences() -> tuple[Template, ...]:
+    """The templates of sentences that hold PHI."""
     return templates("sentences.toml") + templates("voices.toml")
 
 
-def NEGATIVES() -> tuple[Template, ...]:
+def look_alikes() -> tuple[Template, ...]:
+    """The templates of sentences that hold none but look as if they did."""
     return templates("negatives.toml")
 
 
@@ -181,7 +183,7 @@ def _gap(rng: random.Random) -> str:
     return rng.choice((" ", " ", "\n", "\n", "\n\n", "  ", "\n- ", "\n* "))
 
 
-def _sentences(cast: Cast, page: Page, drawn: list[Template], gap: str) -> None:
+def _lines(cast: Cast, page: Page, drawn: list[Template], gap: str) -> None:
     """Writes the templates one after another, each ended as the author ends a sentence."""
     rng, style = cast.rng, cast.style
     running = "\n" not in gap

@@ -173,7 +173,7 @@ def spell(forms: tuple[str, ...], person: Person, rng: random.Random) -> str:
     text = form.format(
         F=first, L=last, M=middle[0], N=middle, I=first[0], J=last[0], f=lowered(first), l=lowered(last),
         i=lowered(first[0]), j=lowered(last[0]), FU=raised(first), LU=raised(last), NU=raised(middle),
-        K=nickname(person), S=rng.choice(_SUFFIXES),
+        K=nickname(person), S="" if person.female else rng.choice(_SUFFIXES),
     )  # fmt: skip
     chance = rng.random()
     if chance < 0.025:

@@ -18,8 +18,8 @@ SHORT: Final = tuple(month[:3] for month in MONTHS)
 SHORT_DOT: Final = ("Jan.", "Feb.", "Mar.", "Apr.", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec.")
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEKDAYS_SHORT: Final = (
-    ("Mon", "Mon.", "Mo"), ("Tue", "Tues", "Tues."), ("Wed", "Wed.", "Weds"), ("Thu", "Thurs", "Thur."),
-    ("Fri", "Fri.", "Fr"), ("Sat", "Sat.", "Sat"), ("Sun", "Sun.", "Sun"),
+    ("Mon", "Mon.", "mon"), ("Tue", "Tues", "Tues."), ("Wed", "Wed.", "Weds"), ("Thu", "Thurs", "Thur."),
+    ("Fri", "Fri.", "fri"), ("Sat", "Sat.", "Sat"), ("Sun", "Sun.", "Sun"),
 )  # fmt: skip
 HOLIDAYS: Final = (
     "Christmas", "Thanksgiving", "Easter", "Labor Day", "Memorial Day", "New Year's Eve", "New Year's Day", "Halloween",
@@ -79,7 +79,6 @@ FULL: Final[tuple[DateForm, ...]] = (
     lambda d: f"{d.month:02}{d.day:02}{d.year % 100:02}",
     lambda d: f"{d.day}-{_m(d)}-{d.year}",
     lambda d: f"{d.day:02} {_s(d).upper()} {d.year % 100:02}",
-    lambda d: f"{_m(d)[:4] if d.month == 9 else _s(d)}. {d.day}, {d.year}",
     lambda d: f"{_m(d)},{d.day} {d.year}",
     lambda d: f"{_s(d).upper()}-{d.day:02}-{d.year}",
 )
