@@ -49,7 +49,8 @@ def prune(tokenizer: Any, backbone: Any, texts: Iterable[str]) -> PreTrainedToke
     old_embeddings = backbone.embeddings.word_embeddings
     padding = new[tokenizer.pad_token_id]
     weight = old_embeddings.weight.detach()[torch.tensor(kept, device=old_embeddings.weight.device)].clone()
-    backbone.embeddings.word_embeddings = torch.nn.Embedding(*weight.shape, padding_idx=padding, _weight=weight)
+    rows, width = weight.shape
+    backbone.embeddings.word_embeddings = torch.nn.Embedding(rows, width, padding_idx=padding, _weight=weight)
     backbone.config.vocab_size = len(kept)
     backbone.config.pad_token_id = padding
     return PreTrainedTokenizerFast(
