@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.parquet as pq
+from faker.providers.address.en_US import Provider
 
 from jobs.synthetic.inject.page import Injected, Page, Span
 from jobs.synthetic.names import data
@@ -104,8 +105,6 @@ def _label(label: str, value: str) -> str | None:
 @functools.cache
 def _lands() -> frozenset[str]:
     """Countries and US states: neither is PHI."""
-    from faker.providers.address.en_US import Provider
-
     return frozenset(Provider.countries) | {name for name, _ in data("places.toml")["states"]}
 
 
