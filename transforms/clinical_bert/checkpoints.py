@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ _FROM_PADDING: Final = frozenset(
     )
 )
 """Model types that count positions from the padding id plus one."""
+_SENTENCE_PIECES: Final = ("sentencepiece.bpe.model", "spm.model", "spiece.model")
 _MAX_HEADER: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
@@ -175,7 +177,11 @@ def weight_files(folder: Path) -> list[Path]:
                 f"{str(folder / name)!r} is a pickle, which can run code when loaded: convert it in a sandbox with "
                 "transformers' save_pretrained, which writes model.safetensors, and name that folder"
             )
-    raise CheckpointError(f"{str(folder)!r} holds no model.safetensors: is it a Hugging Face checkpoint folder?")
+    raise CheckpointError(
+        f"{str(folder)!r} holds no model.safetensors: is it a Hugging Face checkpoint folder? Of a Hub repository with "
+        "pickled weights alone name the revision that the Hub converted (ID@refs/pr/N, see its community tab), or "
+        "convert it in a sandbox with transformers' save_pretrained and name that folder"
+    )
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -373,13 +379,18 @@ def labels_of(checkpoint: Checkpoint, head: str) -> tuple[str, ...]:
 
 
 def _tokenizer_files(folder: Path) -> Iterable[Path]:
-    vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spm.model")
-    found = [folder / name for name in vocabularies if (folder / name).is_file()]
-    if not found:
+    plain = [folder / name for name in ("tokenizer.json", "vocab.txt", "vocab.json") if (folder / name).is_file()]
+    pieces = [folder / name for name in _SENTENCE_PIECES if (folder / name).is_file()]
+    if pieces and not plain and find_spec("sentencepiece") is None:
+        raise CheckpointError(
+            f"{str(pieces[0])!r} can be read with the package sentencepiece only: install it, or put beside it the "
+            "tokenizer.json that transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...) makes of it"
+        )
+    if not plain and not pieces:
         # Without one, transformers makes a tokenizer to which every word is unknown.
         raise CheckpointError(f"{str(folder)!r} holds no vocabulary: put its tokenizer.json beside the weights")
-    others = ("tokenizer_config.json", "merges.txt")
-    return found + [folder / name for name in others if (folder / name).is_file()]
+    others = ("tokenizer_config.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+    return [*plain, *pieces, *(folder / name for name in others if (folder / name).is_file())]
 
 
 def _digest(files: Iterable[Path]) -> str:

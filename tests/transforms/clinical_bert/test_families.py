@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +16,13 @@ from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import families
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
-from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions, UnreadTextError, first_unread
+from transforms.clinical_bert.heads.tokens import (
+    TokenHead,
+    TokenOptions,
+    UnreadTextError,
+    first_unread,
+    text_word_bounds,
+)
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, plan
@@ -161,6 +168,18 @@ def test_first_unread(text: str, offsets: list[tuple[int, int]], expected: int |
 
 
 @pytest.mark.parametrize("family", ["Bert", "Roberta", "XLMRoberta", "DebertaV2"])
+def test_words_are_those_of_the_text_whatever_the_tokenizer(family: str) -> None:
+    tokenize = NoteTokenizer(families.FAMILIES[family][0]([*families.WORDS, *MARKED]))
+    text = "Lee's Mu\u0308ller,Mercy (seen)\u00a0Kow\u00adalski Lo\u0301pez-Lee 03/2019 Stra\u00dfe"
+    (tokens,) = tokenize([text])
+    bounds = text_word_bounds(text, tokens)
+    words = [text[tokens.starts[a] : tokens.ends[b - 1]].strip() for a, b in itertools.pairwise(bounds)]
+    expected = ["Lee", "'", "s", "Mu\u0308ller", ",", "Mercy", "(", "seen", ")", "Kow\u00adalski"]
+    expected += ["Lo\u0301pez", "-", "Lee", "03", "/", "2019", "Stra\u00dfe"]
+    assert [word for word in words if word] == expected
+
+
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "XLMRoberta", "DebertaV2"])
 def test_any_text_keeps_its_offsets(built: dict[str, Path], family: str) -> None:
     with open_replica(built[family]) as model:
 
@@ -237,6 +256,33 @@ def test_what_cannot_serve_is_refused_by_name(
     edit(folder, **changes)
     with pytest.raises(CheckpointError, match=words):
         resolve(str(folder), "deid")
+
+
+def test_a_vocabulary_that_nothing_here_reads_is_refused(
+    built: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(built["XLMRoberta"], tmp_path / "copy"))
+    (folder / "tokenizer.json").rename(folder / "sentencepiece.bpe.model")
+    monkeypatch.setattr("transforms.clinical_bert.checkpoints.find_spec", lambda _: None)
+    with pytest.raises(CheckpointError, match=r"sentencepiece only: install it, or put beside it the tokenizer\.json"):
+        resolve(str(folder), "deid")
+
+
+@pytest.mark.parametrize(("family", "kind"), [("Roberta", "merges.txt"), ("Bert", "vocab.txt")])
+def test_vocabularies_of_older_checkpoints(built: dict[str, Path], tmp_path: Path, family: str, kind: str) -> None:
+    """Checkpoints from before tokenizer.json hold a vocabulary and, for BPE, its merges."""
+    folder = Path(shutil.copytree(built[family], tmp_path / "copy"))
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    if kind == "merges.txt":
+        (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+        lines = ["#version: 0.2", *(" ".join(merge) for merge in model["merges"])]
+    else:
+        lines = sorted(model["vocab"], key=model["vocab"].get)
+    (folder / kind).write_text("\n".join(lines) + "\n")
+    (folder / "tokenizer.json").unlink()
+    with open_replica(folder) as model_:
+        (found,) = model_.annotate([TEXT])["deid"]
+    assert [(TEXT[span.start : span.end], span.label) for span in found] == FOUND
 
 
 def test_positions_after_the_padding_id() -> None:
