@@ -134,8 +134,3 @@ def replace(
     offsets = OffsetMap(tuple(edits), len(text), len(replaced))
     offsets.verify(text, replaced)
     return replaced, offsets
-
-
-def tag(_raw: str, span: PhiSpan) -> str:
-    """Mode `tag`: the label in square brackets."""
-    return f"[{span.label}]"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.deid.replace import Edit, OffsetMap, ReplacementError, replace, tag
+from transforms.deid.replace import Edit, OffsetMap, ReplacementError, replace
 from transforms.deid.spans import PhiSpan
 
 TEXTS = st.lists(
@@ -27,10 +27,14 @@ def spanned(draw: st.DrawFn) -> tuple[str, list[PhiSpan]]:
     return text, [PhiSpan(start, end, draw(labels), 1.0, "test") for start, end in pairs]
 
 
+def tags(spans: list[PhiSpan]) -> list[str]:
+    return [f"[{span.label}]" for span in spans]
+
+
 @given(spanned())
 def test_outside_the_spans_both_texts_are_equal(case: tuple[str, list[PhiSpan]]) -> None:
     text, spans = case
-    replaced, offsets = replace(text, spans, tag)
+    replaced, offsets = replace(text, spans, tags(spans))
     raw_at = at = 0
     for span, edit in zip(spans, offsets.edits, strict=True):
         assert text[raw_at : edit.raw_start] == replaced[at : edit.start]
@@ -43,7 +47,7 @@ def test_outside_the_spans_both_texts_are_equal(case: tuple[str, list[PhiSpan]])
 @given(spanned(), st.data())
 def test_offsets_go_there_and_back(case: tuple[str, list[PhiSpan]], data: st.DataObject) -> None:
     text, spans = case
-    replaced, offsets = replace(text, spans, tag)
+    replaced, offsets = replace(text, spans, tags(spans))
     for edit in offsets.edits:
         assert offsets.to_raw(edit.start, edit.end) == (edit.raw_start, edit.raw_end)
         assert offsets.from_raw(edit.raw_start, edit.raw_end) == (edit.start, edit.end)
@@ -65,7 +69,7 @@ def test_offsets_go_there_and_back(case: tuple[str, list[PhiSpan]], data: st.Dat
 
 
 def test_offsets_beside_a_replacement() -> None:
-    _, offsets = replace("ab 3/4/19 cd", [PhiSpan(3, 9, "DATE", 1.0, "t")], tag)  # "ab [DATE] cd"
+    _, offsets = replace("ab 3/4/19 cd", [PhiSpan(3, 9, "DATE", 1.0, "t")], ["[DATE]"])  # "ab [DATE] cd"
     assert offsets.to_raw(0, 2) == (0, 2)
     assert offsets.to_raw(10, 12) == (10, 12)
     assert offsets.to_raw(4, 5) == (3, 9)
@@ -79,7 +83,13 @@ def test_offsets_beside_a_replacement() -> None:
 )
 def test_bad_spans_are_refused(spans: list[tuple[int, int]]) -> None:
     with pytest.raises(ReplacementError):
-        replace("abcdef", [PhiSpan(start, end, "DATE", 1.0, "t") for start, end in spans], tag)
+        replace("abcdef", [PhiSpan(start, end, "DATE", 1.0, "t") for start, end in spans], ["[DATE]"] * len(spans))
+
+
+@pytest.mark.parametrize("new", [[], ["[DATE]", "[DATE]"]])
+def test_each_span_has_one_replacement(new: list[str]) -> None:
+    with pytest.raises(ReplacementError):
+        replace("abcdef", [PhiSpan(1, 2, "DATE", 1.0, "t")], new)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,7 @@ def test_a_text_that_does_not_map_back_is_caught(raw: str, replaced: str) -> Non
 
 
 def test_an_offset_outside_the_text_is_refused() -> None:
-    _, offsets = replace("abc", [], tag)
+    _, offsets = replace("abc", [], [])
     with pytest.raises(IndexError):
         offsets.to_raw(0, 4)
     with pytest.raises(IndexError):

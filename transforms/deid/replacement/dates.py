@@ -128,6 +128,8 @@ _JOINING: Final = re.compile(
     r"|night|evening|morning|afternoon|early|late|mid|since|for|by|last|next|this|week|month|a|date|dated|both"
     r"|about|around|approximately|noon|midnight|w|[ecmp][sd]?t|utc|gmt)(?![a-z])"
 )
+_BIRTH_BEFORE: Final = re.compile(r"\b(?:d\.?o\.?b|birth|birthday|birth ?date|born)\b[^\d\n]{0,12}\Z", re.IGNORECASE)
+_BIRTH_REACH: Final = 24
 _INTEGER: Final = re.compile(r"\d\d?")
 _SUFFIX: Final = re.compile(_TH)
 _ANY_YEAR: Final = re.compile(rf"(?<![\w./-]){_Y}(?![\w/-]|\.\d)")
@@ -245,7 +247,17 @@ def _checked(fields: list[Field], days: list[int], month: int, year: str | None,
     return Date(tuple(sorted(fields)), tuple(days), month, number, short is not None and not year)
 
 
+def tells_birth(text: str, start: int) -> bool:
+    """Whether the words before a date say that someone was born then."""
+    return _BIRTH_BEFORE.search(text, max(0, start - _BIRTH_REACH), start) is not None
+
+
 def latest_year(readings: Iterable[tuple[Date, ...] | None]) -> int | None:
-    """The latest year that is written in full; None where none is."""
-    years = [date.year for dates in readings for date in dates or () if date.year is not None and not date.short]
-    return max(years, default=None)
+    """The latest year that dates tell: of those in full, else of those in two digits; None where none does.
+
+    Args:
+        readings: the dates of a note but those of a birth.
+    """
+    dates = [date for reading in readings for date in reading or () if date.year is not None]
+    full = [date for date in dates if not date.short] or dates
+    return max((date.full_year(None) or 0 for date in full), default=None)

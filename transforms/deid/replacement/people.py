@@ -16,42 +16,61 @@ from transforms.deid.spans import PhiSpan
 
 _TITLE_BEFORE: Final = re.compile(rf"\b({'|'.join(sorted(TITLES))})\.?\s{{1,2}}\Z", re.IGNORECASE)
 _LONGEST_TITLE: Final = 12
+_LONGEST_INITIALS: Final = 3
+_OF_STAFF: Final = frozenset(("dr", "drs", "doctor", "prof", "professor"))
 _SEX_OF_TITLE: Final = {"mr": "male", "mister": "male", "mrs": "female", "ms": "female", "miss": "female"}
+
+
+def own_names(names: Iterable[str]) -> tuple[Name, ...]:
+    """The patient's names, read.
+
+    Args:
+        names: as the input gives them: `SMITH, JOHN A`, `John Smith`, or one column for each part.
+    """
+    given_names = Pools.shipped().given
+    read = [name for name in (name_of(parts(raw), given_names) for raw in names) if name.full]
+    single = [name for name in read if len(name.full) == 1 and not name.title]
+    if len(single) < 2:
+        return tuple(read)
+    words = [next(iter(name.full)) for name in single]
+    turned = words[0] not in given_names and words[-1] in given_names
+    surname, given = (words[0], words[1:]) if turned else (words[-1], words[:-1])
+    initials = [initial for name in single for initial in name.initials]
+    return (Name((*given, *initials), (surname,), "", ""), *(name for name in read if name not in single))
 
 
 class Patient:
     """The patient by name.
 
     Args:
-        names: as the input gives them: `SMITH, JOHN A`, `John Smith`, or one column for each part.
+        names: as the input gives them.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         pools = Pools.shipped()
-        read = [name for name in (name_of(parts(raw), pools.given) for raw in names) if name.full]
-        loose = [name.loose or name.surname[0] for name in read if not name.given and len(name.full) == 1]
-        self.given = {key for name in read for key in name.given if len(key) > 1}
-        self.surnames = {key for name in read for key in name.surname}
-        if len(loose) > 1:
-            turned = loose[0] not in pools.given and loose[-1] in pools.given
-            self.given.add(loose[-1] if turned else loose[0])
-            self.surnames.add(loose[0] if turned else loose[-1])
-        self.words = frozenset(key for name in read for key in name.full)
+        own = own_names(names)
+        self.given = {key for name in own for key in name.given if len(key) > 1}
+        self.surnames = {key for name in own for key in name.surname}
+        self.words = frozenset(key for name in own for key in name.full)
+        self._initials = {name.given[0][0] + name.surname[0][0] for name in own if name.given and name.surname}
         sexes = {pools.sex.get(key, "either") for key in self.given}
         self.sex = sexes.pop() if len(sexes) == 1 else "either"
 
     def is_named(self, name: Name) -> bool:
-        """Whether a name is the patient's, in full or in part; typos aside."""
+        """Whether a name is the patient's, in full, in part or by its initials; typos aside."""
         sex = _SEX_OF_TITLE.get(name.title)
-        if not name.full or (sex and self.sex not in (sex, "either")):
+        if sex and self.sex not in (sex, "either"):
             return False
+        letters = name.loose if name.full else "".join(name.initials)
+        if 2 <= len(letters) <= _LONGEST_INITIALS and letters[0] + letters[-1] in self._initials:
+            return letters not in Pools.shipped().given
         if name.given and name.surname and self.given:
             given, surname = name.given[0], self.surnames.intersection(name.surname)
             if len(given) == 1:
                 return bool(surname) and any(own.startswith(given) for own in self.given)
             if given in self.given and surname:
                 return True
-        return name.full <= self.words
+        return bool(name.full) and name.full <= self.words and name.title not in _OF_STAFF
 
 
 def mentions(text: str, spans: Sequence[PhiSpan], label: str) -> list[Name | None]:

@@ -19,6 +19,7 @@ from transforms.deid.replacement.codes import scrambled
 from transforms.deid.replacement.draws import PatientDraws
 from transforms.deid.replacement.forms import like
 from transforms.deid.replacement.names import Name, Part, name_of, parts
+from transforms.deid.replacement.people import own_names
 from transforms.deid.replacement.pools import Pools
 
 _INITIALS: Final = "abcdefghjklmnprstw"
@@ -40,7 +41,7 @@ class NameSurrogates:
     def __init__(self, draws: PatientDraws, names: Iterable[str]) -> None:
         self._draws = draws
         self._pools = Pools.shipped()
-        self.own = tuple(name for name in (name_of(parts(raw), self._pools.given) for raw in names) if name.full)
+        self.own = own_names(names)
         self.own_words = frozenset(key for name in self.own for key in name.full)
         self.word = lru_cache(maxsize=512)(self._word)
 
@@ -107,7 +108,11 @@ class NameSurrogates:
     def _is_initials(self, key: str, people: Sequence[Name]) -> bool:
         if key in self._pools.sex or any(key in name.full for name in people):
             return False
-        own = any(key[0] == name.given[0][0] and key[-1] == name.surname[0][0] for name in people if name.given)
+        own = any(
+            key[0] == name.given[0][0] and key[-1] == name.surname[0][0]
+            for name in people
+            if name.given and name.surname
+        )
         return own or not set(key) & set("aeiouy")
 
     def _kind(self, key: str, people: Sequence[Name]) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from transforms.deid.replacement import codes
 from transforms.deid.replacement.date_shift import offset, shifted
-from transforms.deid.replacement.dates import latest_year, read
+from transforms.deid.replacement.dates import latest_year, read, tells_birth
 from transforms.deid.replacement.draws import Draws, PatientDraws
 from transforms.deid.replacement.interface import NoteFacts
 from transforms.deid.replacement.names import Name
@@ -131,7 +131,7 @@ class Surrogates:
         raws = [text[span.start : span.end] for span in spans]
         labelled = list(zip(raws, (span.label for span in spans), strict=True))
         people = patient.names.people((raw, label == "DOCTOR") for raw, label in labelled if label in _PEOPLE)
-        latest = latest_year(read(raw) for raw, label in labelled if label == "DATE") if note.time is None else None
+        latest = None if note.time is not None else _latest_year(text, spans)
         return [_one(patient, raw, label, people, note.time, latest) for raw, label in labelled]
 
     def note_time(self, note: NoteFacts) -> dt.datetime | None:
@@ -143,6 +143,15 @@ class Surrogates:
         if note.time is None:
             return None
         return note.time + dt.timedelta(self._patient(note.patient, note.names).offset)
+
+
+def _latest_year(text: str, spans: Sequence[PhiSpan]) -> int | None:
+    """The year of a note that has no time, by its own dates."""
+    return latest_year(
+        read(text[span.start : span.end])
+        for span in spans
+        if span.label == "DATE" and not tells_birth(text, span.start)
+    )
 
 
 def _one(

@@ -8,12 +8,11 @@ and tells nothing of the name. `[PATIENT-1]` is the patient, where the input's o
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from transforms.deid.replacement.dates import Date, latest_year, read, years_named
+from transforms.deid.replacement.dates import Date, latest_year, read, tells_birth, years_named
 from transforms.deid.replacement.draws import Draws, PatientDraws
 from transforms.deid.replacement.facilities import place_key
 from transforms.deid.replacement.interface import NoteFacts
@@ -25,8 +24,6 @@ _PLACES: Final = ("HOSPITAL", "ORGANIZATION", "CITY")
 _PEOPLE: Final = ("PATIENT", "DOCTOR")
 _FIRST, _COUNT = 1000, 9000
 """Numbers have four digits: so few share one that the notes of a patient nearly always agree."""
-_BIRTH_BEFORE: Final = re.compile(r"\b(?:d\.?o\.?b|birth|birthday|birth ?date|born)\b[^\d\n]{0,12}\Z", re.IGNORECASE)
-_BIRTH_REACH: Final = 24
 _OLDEST_EVER: Final = 120
 
 
@@ -90,14 +87,14 @@ def _tell_years(new: list[str], text: str, spans: Sequence[PhiSpan], time: dt.da
     """Adds the year to the tags of dates where it may be told."""
     raws = {at: text[span.start : span.end] for at, span in enumerate(spans) if span.label == "DATE"}
     dates = {at: read(raw) for at, raw in raws.items()}
-    latest = time.year if time is not None else latest_year(dates.values())
+    births = {at for at in raws if tells_birth(text, spans[at].start)}
+    latest = time.year if time is not None else latest_year(dates[at] for at in raws if at not in births)
     for at, raw in raws.items():
         found = dates[at]
         if found is None:
             years = set(years_named(raw))
         else:
-            birth = _BIRTH_BEFORE.search(text, max(0, spans[at].start - _BIRTH_REACH), spans[at].start) is not None
-            years = {year for date in found for year in _years(date, latest, birth)}
+            years = {year for date in found for year in _years(date, latest, at in births)}
         if years and all(may_tell_year(year, latest) for year in years):
             first, last = min(years), max(years)
             new[at] += f" {first}" if first == last else f" {first}-{last}"

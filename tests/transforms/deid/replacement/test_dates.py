@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transforms.deid.replacement.date_shift import OFFSETS, shifted
-from transforms.deid.replacement.dates import MONTHS, Date, latest_year, read, years_named
+from transforms.deid.replacement.dates import MONTHS, Date, latest_year, read, tells_birth, years_named
 
 DAYS = st.dates(dt.date(1930, 1, 1), dt.date(2210, 12, 31))
 
@@ -214,6 +214,14 @@ def test_two_digits_of_a_year_are_the_last_such_year() -> None:
     assert Date((), year=40, short=True).full_year(None) == 1940
 
 
-def test_the_latest_full_year() -> None:
+def test_the_latest_year_of_a_note() -> None:
     assert latest_year([read("3/4/2018"), None, read("12/2019"), read("3/4/30")]) == 2019
-    assert latest_year([None]) is None
+    assert latest_year([read("3/4/18"), read("3/4")]) == 2018
+    assert latest_year([None, read("3/4")]) is None
+
+
+def test_what_tells_a_birth() -> None:
+    for before in ("DOB: ", "D.O.B. ", "Date of birth:  ", "born on ", "Birthdate "):
+        assert tells_birth(f"{before}3/4/28", len(before))
+    assert not tells_birth("seen 3/4/28", 5)
+    assert not tells_birth("born 3/4/28, seen 3/5/28", 18)

@@ -48,6 +48,17 @@ def test_the_parts_of_a_name_agree_in_all_forms() -> None:
     assert one("DOCTOR", "John Smith, M.D.") == f"{first} {last}, M.D."
 
 
+@pytest.mark.parametrize(
+    "names", [("John", "Smith"), ("SMITH", "JOHN"), ("John A Smith",), ("Smith, John", "J Smith"), ("J John",)]
+)
+def test_the_columns_of_a_name_do_not_matter(names: tuple[str, ...]) -> None:
+    first, last = one("PATIENT", "John Smith", facts(names=names)).split()
+    assert one("PATIENT", "SMITH, JOHN", facts()) == f"{last}, {first}".upper()
+    if len(names) == 2:
+        assert one("PATIENT", "J. Smith", facts(names=names)) == f"{first[0]}. {last}"
+    one("PATIENT", "JS", facts(names=names))
+
+
 def test_one_patient_agrees_across_notes_and_two_differ() -> None:
     here = [one("PATIENT", "SMITH, JOHN A", facts("p", JOHN.names)) for _ in range(2)]
     assert here[0] == here[1]
