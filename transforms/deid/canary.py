@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from transforms import schema
+from transforms.deid import provenance
 from transforms.deid.labels import SAFE_HARBOR
 
 _MARK: Final = re.compile(r"\{([A-Z-]+)\|([^{}]+)\}")
@@ -64,14 +65,21 @@ class CanaryReport:
 
     Attributes:
         sha256: of the set of notes.
+        code: digest of the code and lists that this worker holds (`provenance.digest`).
     """
 
     planted: Mapping[str, int]
     found: Mapping[str, int]
     sha256: str
+    code: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"planted": dict(self.planted), "found": dict(self.found), "sha256": self.sha256}
+        return {
+            "planted": dict(self.planted),
+            "found": dict(self.found),
+            "sha256": self.sha256,
+            "code": self.code,
+        }
 
 
 @cache
@@ -158,7 +166,7 @@ def prove(process: Process, *, links: bool) -> CanaryReport:
         )
     by_class = Counter(SAFE_HARBOR[label] for label in planted.elements())
     counts = dict(sorted(by_class.items()))
-    return CanaryReport(counts, dict(counts), hashlib.sha256(source()).hexdigest())
+    return CanaryReport(counts, dict(counts), hashlib.sha256(source()).hexdigest(), provenance.digest())
 
 
 def _is_gone(raw: str, text: str, span: Planted, phi: Sequence[Mapping[str, Any]]) -> bool:

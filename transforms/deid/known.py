@@ -134,7 +134,8 @@ def _with_initial(text: str, span: PhiSpan) -> PhiSpan:
     several = any(char in " ," for char in text[span.start : span.end])
     letter = initial.group().strip(" .,") if initial else ""
     shy = text[span.start : span.end].islower() and letter not in ("a", "i")
-    if initial and several and letter != "I" and (letter.isupper() or shy):
+    article = initial is not None and initial.group().startswith(",") and letter in ("A", "a")
+    if initial and several and not article and letter != "I" and (letter.isupper() or shy):
         span = span._replace(end=initial.end())
     before = _INITIAL_BEFORE.search(text, max(0, span.start - 8), span.start)
     return span._replace(start=before.start()) if before else span

@@ -68,6 +68,7 @@ _LONE_BEFORE: Final = re.compile(
     r"|last|this|next|every|each|past|previous|prior to|beginning|end|and|or|last [a-z]+|admitted|discharged"
     r"|diagnosed|dx|seen|started|[a-z]+ectomy|replacement|repair|surgery)[ \n-]+(?:the )?\Z"
 )
+_SURE_BEFORE: Final = re.compile(r"\b(?:in|since|until|till|last|this past|next|by|early|late|mid|of)[ \n-]+\Z")
 _WEEKDAY_BEFORE: Final = re.compile(
     r"\b(?:mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
     r"\.?,?\s{1,2}(?:the )?\Z"
@@ -248,6 +249,9 @@ def _is_lone_month(text: str, lowered: str, start: int, end: int) -> bool:
         return True
     if _is_acronym(text, start, end) or len(name) < 3:
         return False
+    shouts = text[start:end].isupper() and text[max(0, start - 12) : end].isupper()
+    if name in _WORDS_TOO and shouts:
+        return _SURE_BEFORE.search(lowered, max(0, start - 32), start) is not None  # `WHO MAY SEE HIM`
     if _LONE_BEFORE.search(lowered, max(0, start - 32), start):
         return capital or name == "march"
     ends_sentence = lowered[max(0, start - 3) : start].rstrip()[-1:] in (".", "!", "?", "")

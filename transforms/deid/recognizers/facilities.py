@@ -1,104 +1,376 @@
-"""Hospitals and other facilities by their form (`Mercy General Hospital`); employers by the words before them."""
+"""Hospitals, organizations and other places, by their form (`Mercy General Hospital`) or the words before them."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, longest_first, table
+from transforms.deid.lists import NameLists
+from transforms.deid.recognizers.name_reader import DEGREES
+from transforms.deid.recognizers.places import is_larger_than_city
+from transforms.deid.recognizers.base import (
+    ClinicalRecognizer,
+    Found,
+    Note,
+    is_word_char,
+    longest_first,
+    occurrences,
+    table,
+)
 
 _TABLE: Final = table("places.toml")["facility"]
 _GENERIC: Final = frozenset(_TABLE["generic"].split())
 _FORM_NAMES: Final = frozenset(_TABLE["form_names"].split())
 _PROPER: Final = frozenset(_TABLE["proper"].split())
-_HINTS: Final = tuple({kind.lower().split()[0] for kind in _TABLE["kinds"]})
-
-_KIND: Final = re.compile(
-    rf"(?:{longest_first(_TABLE['kinds'])})\b(?! (?i:day|course|stay|follow|discharge|bed|admission|records?)\b)"
+_CONNECTORS: Final = frozenset(("of", "the", "and", "&", "at", "for", "de", "la", "on", "del", "du", "-"))
+_STOP: Final = frozenset(
+    (
+        "to",
+        "this",
+        "at",
+        "from",
+        "in",
+        "by",
+        "with",
+        "our",
+        "your",
+        "known",
+        "or",
+        "was",
+        "is",
+        "and",
+        "bib",
+        "c/o",
+        "via",
+        "per",
+        "pt",
+    )
 )
-_HEAD: Final = re.compile(r"(?:(?:[A-Z][\w'’]*(?:[.\-&][\w'’]+)*\.?|of|the|and|&|at|for|de|la)[ ](?:- )?){1,7}\Z")
 _LONGEST_HEAD: Final = 70
-_FIELD: Final = re.compile(r"(?:facility|hospital|institution|campus|location|site)(?: name)?:[ \t]*")
-_FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  ))")
-_STOP: Final = frozenset(("to", "this", "at", "from", "in", "by", "with", "our", "your", "known", "or", "was", "is"))
+_MOST_WORDS: Final = 7
 
 
-_EMPLOYER_NAME: Final = re.compile(r"(?:the )?[A-Z][\w'’&\-]*(?:[ \n](?:and |& |of |the )?[A-Z][\w'’&\-]*){0,4}")
-_EMPLOYER: Final = re.compile(
-    r"(?:(?:occupation/)?employer|pharmacy|school):[ \t]*|(?:employed (?:by|at)|work(?:s|ed|ing)? (?:at|for)"
-    r"|employee of|retired from)\s"
+class _Kind(NamedTuple):
+    """The last words of a name (`Medical Center`), by their first. `weak`: counts in a note with capitals alone."""
+
+    pattern: re.Pattern[str]
+    label: str
+    weak: bool
+
+
+def _kinds() -> dict[str, list[_Kind]]:
+    phrases: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+    for key, label, weak in (
+        ("kinds", "HOSPITAL", False),
+        ("weak_kinds", "HOSPITAL", True),
+        ("organizations", "ORGANIZATION", True),
+        ("areas", "LOCATION-OTHER", False),
+        ("weak_areas", "LOCATION-OTHER", True),
+    ):
+        for phrase in _TABLE[key]:
+            phrases[re.findall("[a-z]+", phrase)[0], label, weak].append(phrase)
+    kinds: dict[str, list[_Kind]] = defaultdict(list)
+    for (word, label, weak), forms in phrases.items():
+        pattern = longest_first(forms).replace("\\ ", "\\s")
+        kinds[word].append(_Kind(re.compile(rf"(?:{pattern})(?![\w])(?! (?:{_NO_KIND_AFTER})\b)"), label, weak))
+    return dict(kinds)
+
+
+_NO_KIND_AFTER: Final = "day|course|stay|follow|discharge|bed|admission|records?"
+_KINDS: Final = _kinds()
+_TAIL: Final = re.compile(r"(?: (?:of|at|-|in) |,? - | )((?:St\. )?[A-Z][\w']+(?: [A-Z][\w']+){0,2})")
+_BRANCH: Final = re.compile(
+    r" (?:North|South|East|West|Main|Central|Downtown|Campus|NORTH|SOUTH|EAST|WEST|CAMPUS)\b(?: Campus)?"
 )
+_WORD: Final = re.compile(r"[^\s,;:()|]+")
+_BREAK: Final = re.compile(r"[,;:()|\n]|\s{2,}|\.\s")
+
+_FIELD: Final = re.compile(
+    r"(?:facility|hospital|institution|campus|location|site|clinic|practice|pharmacy|school|church|employer|organization|shelter"
+    r"|lab|laboratory|performing lab|from)(?: name)?:[ \t]*\n?[ \t]*"
+)
+_FIELD_WORDS: Final = frozenset(
+    "facility hospital institution campus location site clinic practice pharmacy school church employer organization shelter lab laboratory"
+    " from".split()
+)
+_FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
+
+_TRIGGER_WORDS: Final = frozenset(
+    "work works worked working employed employee employer owned driver volunteer missed graduation retired graduated attends attended attending student teaches teacher"
+    " volunteers volunteered exposure hr job member congregation enrolled studying studies studied goes school occupation".split()
+)
+_EMPLOYER: Final = re.compile(
+    r"(?:(?:employed|work(?:s|ed|ing)?|job|exposures?|hr|volunteer(?:s|ed|ing)?|teach(?:es|er|ing)?|taught|student|enrolled|stud(?:ies|ied|ying)|goes to school"
+    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously|there))?(?: as an? [a-z ]{3,30}?)? (?:at|for|by|with)"
+    r"|(?:employee|member|congregation|retiree) of|(?:retired|graduated|laid off|fired|graduate|graduating) from"
+    r"|attend(?:s|ed)?|owned by|driver for|volunteer from|missed school at|graduation from|employer,)\s(?:the )?"
+)
+_PLACE_WORDS: Final = frozenset(
+    "vacationing vacation travel traveling traveled travelling trip grew hiking visiting visited camping stationed rear crash accident"
+    " mva mvc fall fell struck fishing hiked traveled be".split()
+)
+_VISITED: Final = re.compile(
+    r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to|grew up (?:near|in|by)|(?:hik(?:ing|ed)|camping|fishing"
+    r"|stationed|deployed|incarcerated)(?: (?:at|in|near|on|to))?|visit(?:ing|ed)|(?:rear-?ended|struck|crash(?:ed)?|accident|fall|fell|collision)(?: [a-z]+)? (?:on|at|near)"
+    r"|(?:will|would) be (?:at|in))\s(?:the )?"
+)
+_NAME: Final = re.compile(
+    r"[A-Z0-9][\w'&.\-]*(?:[ \n](?:(?:of|and|the|&|de|la|on) )?[A-Z0-9][\w'&\-]*\.?(?=\W|\Z)){0,4}"
+)
+_PLAIN_NAME: Final = re.compile(r"[a-z0-9][\w'&.\-]*(?: [\w'&\-]+){0,4}", re.IGNORECASE)
+_NAME_ENDS: Final = frozenset(
+    "for until and since in on as c/o x who which where when but with after before because from to by he she his her they was is has had"
+    " after during due per at w/ pt quit lives nights days".split()
+)
+_SAINT: Final = re.compile(
+    r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) [A-Z][a-z]+(?:'s)?(?:[ -][A-Z][a-z]+){0,2}"
+)
+_SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
+_NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
+_AT: Final = re.compile(r"\b(?:at|from|to|via)\s(?=[A-Z])")
+_ACRONYM: Final = re.compile(r"(?:\b(?:at|from|to|OSH|via)\s|\((?=\w+,))([A-Z]{1,3}(?:H|MC|GH|VAMC|MCH))(?=[\s,.;:)])")
+_NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
 
 class Facilities(ClinicalRecognizer):
     """Facilities with a name (`Mercy General Hospital`), not those without one (`the pain clinic`)."""
 
-    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL", "ORGANIZATION")
+    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL", "ORGANIZATION", "LOCATION-OTHER")
     title: ClassVar[str] = "facilities"
 
     def __init__(self) -> None:
         self._lexicon = Lexicon.shipped()
+        self._lists = NameLists.shipped()
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
-        for field in _FIELD.finditer(lowered):
-            value = _FIELD_VALUE.match(text, field.end()) if _heads_field(lowered, field.start()) else None
-            if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):
-                yield Found(*value.span(), "HOSPITAL", 0.75)
-        for trigger in _EMPLOYER.finditer(lowered):
-            value = None if is_word_char(lowered, trigger.start() - 1) else _EMPLOYER_NAME.match(text, trigger.end())
-            if value and any(self._names_facility(word, True) for word in value.group().split() if word[0].isupper()):
-                yield Found(*value.span(), "ORGANIZATION", 0.7)
-        if not any(hint in lowered for hint in _HINTS):
-            return
-        for kind in _KIND.finditer(text):
-            if is_word_char(text, kind.start() - 1):
-                continue
-            line = max(text.rfind("\n", 0, kind.start()) + 1, kind.start() - _LONGEST_HEAD)
-            head = _HEAD.search(text, line, kind.start())
-            start = self._start(text, head.start(), kind) if head else None
-            if start is not None:
-                yield Found(start, kind.end(), "HOSPITAL", 0.8)
+        named = [*self._by_field(note), *self._by_kind(note)]
+        yield from named
+        if not note.words.isdisjoint(_TRIGGER_WORDS):
+            yield from self._by_trigger(note, _EMPLOYER, "ORGANIZATION")
+        if not note.words.isdisjoint(_PLACE_WORDS):
+            yield from self._by_trigger(note, _VISITED, "LOCATION-OTHER")
+        if note.mixed:
+            yield from self._listed(note)
+            if not note.words.isdisjoint(("st", "saint", "mt", "mount", "lady", "holy", "sacred")):
+                for saint in _SAINT.finditer(note.text):
+                    if _SAINT_BEFORE.search(
+                        note.text, max(0, saint.start() - 8), saint.start()
+                    ) and not _NO_SAINT.match(saint.group()):
+                        yield Found(*saint.span(), "HOSPITAL", 0.6)
+            for acronym in _ACRONYM.finditer(note.text):
+                if acronym[1] not in _NO_ACRONYM:
+                    yield Found(*acronym.span(1), "HOSPITAL", 0.6)
+        yield from _acronyms(note, named)
 
-    def _start(self, text: str, head: int, kind: re.Match[str]) -> int | None:
-        """Where the name begins; None when no word between `head` and the kind of facility names one."""
-        words = list(re.finditer(r"\S+", text[head : kind.start()]))
-        stops = [at for at, word in enumerate(words) if word.group().lower() in _STOP or _ends_sentence(word.group())]
-        del words[: stops[-1] + 1 if stops else 0]
-        while words and (self._is_generic(words[0].group()) or _only_leads(words)):
-            words.pop(0)
-        names = [word.group() for word in words if word.group()[0].isupper() and not self._is_generic(word.group())]
-        forms_name = kind.group().lower() in ("hospital", "medical center", "health system")
-        if any(self._names_facility(name, forms_name) for name in names):
-            return head + words[0].start()
+    def _by_field(self, note: Note) -> Iterator[Found]:
+        if note.words.isdisjoint(_FIELD_WORDS) or ":" not in note.text:
+            return
+        for field in _FIELD.finditer(note.lowered):
+            if not _heads_field(note.lowered, field.start()):
+                continue
+            value = _FIELD_VALUE.match(note.text, field.end())
+            if value and any(
+                self._tells(word, True) for word in value.group().split() if word[0].isupper() or not note.mixed
+            ):
+                yield Found(*value.span(), "HOSPITAL", 0.75)
+
+    def _by_kind(self, note: Note) -> Iterator[Found]:
+        for word in note.words & _KINDS.keys():
+            for at in occurrences(note.lowered, word):
+                if is_word_char(note.lowered, at - 1) or note.lowered[at - 1 : at] == "'":
+                    continue
+                for kind in _KINDS[word]:
+                    match = kind.pattern.match(note.lowered, at)
+                    if match is None or (note.mixed and not note.text[at].isupper()) or (kind.weak and not note.mixed):
+                        continue
+                    start = self._start(note, at, kind, match.group())
+                    if start is not None:
+                        yield Found(start, self._end(note, match.end()), kind.label, 0.8)
+
+    def _start(self, note: Note, at: int, kind: _Kind, form: str) -> int | None:
+        """Where the name begins; None when no word before the kind of facility names one."""
+        first = max(0, at - _LONGEST_HEAD)
+        line = note.text.rfind("\n", first, max(first, at - 1)) + 1  # the kind may be broken off its name
+        breaks = [
+            one.end() for one in _BREAK.finditer(note.text, max(first, line), at) if not _abbreviates(note.text, one)
+        ]
+        begin = breaks[-1] if breaks else max(first, line)
+        words = list(_WORD.finditer(note.text, begin, at))[-_MOST_WORDS:]
+        head: list[re.Match[str]] = []
+        for word in reversed(words):
+            if not self._belongs(note, word.group(), shouting=note.text[at : at + 2].isupper()):
+                break
+            head.insert(0, word)
+        for count in range(len(head) - 2, 0, -1):
+            if head[count].group().lower() == "of" and head[0].group().lower() in self._lists.given:
+                del head[: count + 1]  # `Jean Austin of Valley Oak Urgent Care`
+                break
+        stops = [
+            count for count, word in enumerate(head) if word.group().lower() in _STOP and not self._linked(head, count)
+        ]
+        del head[: stops[-1] + 1 if stops else 0]
+        while head and head[0].group().lower().replace(".", "") in DEGREES:
+            head.pop(0)
+        while head and (self._is_generic(head[0].group()) or head[0].group().lower() in _CONNECTORS):
+            head.pop(0)
+        names = [
+            word.group()
+            for word in head
+            if not self._is_generic(word.group()) and word.group().lower() not in _CONNECTORS
+        ]
+        if kind.weak and len(names) == 1 and names[0].lower() in self._lists.given and form in self._lists.surnames:
+            return None  # `Destiny Park`, `Grace House`
+        forms_name = form in ("hospital", "medical center", "health system") or kind.label != "HOSPITAL"
+        if any(self._tells(name, forms_name) for name in names):
+            return head[0].start()
         return None
+
+    def _linked(self, head: list[re.Match[str]], count: int) -> bool:
+        """Whether `and`, `at` or `in` stands within a name: `Grace and Hope Hospital` rather than `A and B Hospital`."""
+        return (
+            head[count].group() == "and"
+            and count == 1
+            and not head[0].group().lower().endswith(("center", "hospital", "clinic", "home", "snf"))
+        )
+
+    def _belongs(self, note: Note, word: str, *, shouting: bool) -> bool:
+        lowered = word.lower()
+        if lowered in _CONNECTORS:
+            return True
+        if note.mixed and not shouting:
+            return word[0].isupper()
+        if any(char.isdigit() for char in word):
+            return False
+        plain = lowered.strip(".'")
+        return (
+            plain in _PROPER
+            or plain in _FORM_NAMES
+            or plain in _GENERIC
+            or not self._lexicon.is_ordinary(plain)
+            or self._lexicon.is_name_too(plain)
+        )
+
+    def _end(self, note: Note, end: int) -> int:
+        """With what says which of its branches it is: `Medical Center Fargo`, `Hospital South`."""
+        branch = _BRANCH.match(note.text, end)
+        if branch:
+            return branch.end()
+        tail = _TAIL.match(note.text, end) if note.mixed else None
+        if tail:
+            words = tail[1].split(" ")
+            for count in range(len(words), 0, -1):
+                name = " ".join(words[:count])
+                if name.lower() in self._lists.cities and not self._lexicon.is_ordinary(name.lower()):
+                    return tail.start(1) + len(name)
+        return end
+
+    def _by_trigger(self, note: Note, trigger: re.Pattern[str], label: str) -> Iterator[Found]:
+        for match in trigger.finditer(note.lowered):
+            if is_word_char(note.lowered, match.start() - 1):
+                continue
+            name = (_NAME if note.mixed else _PLAIN_NAME).match(note.text, match.end())
+            if name is None:
+                continue
+            end = self._name_end(name)
+            words = [word.lower() for word in note.text[name.start() : end].split()]
+            if (
+                words
+                and (words[0].strip(".,") not in _NO_ORGANIZATION)
+                and any(self._tells(word, True) or note.mixed for word in words)
+            ):
+                yield Found(name.start(), end, label, 0.7)
+
+    def _is_proper(self, words: list[str], *, mixed: bool) -> bool:
+        """Whether lower-case words behind `works at` name something that is smaller than a state."""
+        if not words or words[0].strip(".,") in _NO_ORGANIZATION or is_larger_than_city(words):
+            return False
+        if words[0].strip(".,") in DEGREES or all(not any(char.isalpha() for char in word) for word in words):
+            return False
+        tells = any(self._tells(word, True) for word in words)
+        return tells or (mixed and not all(word in _GENERIC for word in words))
+
+    @staticmethod
+    def _name_end(name: re.Match[str]) -> int:
+        """Before the first word that goes on with the sentence."""
+        end = name.start()
+        for word in re.finditer(r"\S+", name.group()):
+            if word.group().lower() in _NAME_ENDS and not (word.group().lower() == "and" and end == name.start()):
+                break
+            end = name.start() + word.end()
+            if word.group().endswith((".", ",")) and len(word.group()) > 4:
+                return end - 1
+        return end
+
+    def _listed(self, note: Note) -> Iterator[Found]:
+        """`transferred from Northfield General`: the head of a hospital's name behind a preposition."""
+        if note.words.isdisjoint(("at", "from", "to", "via")):
+            return
+        for preposition in _AT.finditer(note.text):
+            words = list(_WORD.finditer(note.text, preposition.end(), preposition.end() + 40))[:4]
+            for count in range(len(words), 0, -1):
+                name = note.text[words[0].start() : words[count - 1].end()].rstrip(".")
+                lowered = " ".join(name.lower().replace(".", "").split())
+                if lowered in self._lists.hospitals and self._is_telling(lowered):
+                    yield Found(words[0].start(), self._end(note, words[0].start() + len(name)), "HOSPITAL", 0.6)
+                    break
+
+    def _is_telling(self, name: str) -> bool:
+        words = name.split()
+        odd = [word for word in words if not self._lexicon.is_ordinary(word) and word not in self._lexicon.eponyms]
+        return bool(odd) if len(words) > 1 else bool(odd) and len(name) > 4
 
     def _is_generic(self, word: str) -> bool:
         word = word.strip(".,&-").lower()
         return not word or word in _GENERIC or self._lexicon.is_placeholder(word)
 
-    def _names_facility(self, word: str, forms_name: bool) -> bool:
+    def _tells(self, word: str, forms_name: bool) -> bool:
         word = word.strip(".,").lower()
         if word in _FORM_NAMES:
             return forms_name
+        if self._lexicon.is_placeholder(word) or word in _GENERIC:
+            return False
         return word in _PROPER or not self._lexicon.is_ordinary(word) or self._lexicon.is_name_too(word)
 
 
-def _only_leads(words: list[re.Match[str]]) -> bool:
-    """Whether the first word only leads to the name: `Notes of the Medina ...`."""
-    return words[0].group().islower() or (len(words) > 2 and words[1].group() == "of" and words[2].group() == "the")
+_NO_ORGANIZATION: Final = frozenset(
+    "home night nights day days a an the school work her his their our my this that least all time first risk church it high low"
+    " bedside rest age about least present she he college dr or physician icu er ed ct mri us surgery physical body he/she prn bid tid qid post-op nursing".split()
+)
+
+
+def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
+    """Initials of the hospitals that the note names: `Queen Anne Women's Hospital`, then `at QAWH`."""
+    initials: dict[str, None] = {}
+    for found in named:
+        if found.label == "HOSPITAL":
+            words = [word for word in re.findall(r"[A-Za-z][\w']*", note.lowered[found.start : found.end])]
+            for letters in (
+                "".join(word[0] for word in words if word not in _CONNECTORS),
+                "".join(word[0] for word in words),
+            ):
+                if 3 <= len(letters) <= 6 and letters in note.words and letters.upper() not in _NO_ACRONYM:
+                    initials[letters] = None
+    for letters in initials:
+        for at in occurrences(note.lowered, letters):
+            end = at + len(letters)
+            if not is_word_char(note.lowered, at - 1) and not is_word_char(note.lowered, end):
+                if note.text[at:end].isupper() or not note.mixed:
+                    yield Found(at, end, "HOSPITAL", 0.7)
+
+
+def _abbreviates(text: str, stop: re.Match[str]) -> bool:
+    """Whether a full stop ends no sentence: `St. Luke's`, `Mt. Sinai`."""
+    if not stop.group().startswith("."):
+        return False
+    word = text[max(0, stop.start() - 4) : stop.start()].split()
+    return bool(word) and word[-1].lower() in ("st", "mt", "ft", "dr", "jr") or (bool(word) and len(word[-1]) == 1)
 
 
 def _heads_field(lowered: str, at: int) -> bool:
-    """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is "
-    "none)."""
+    """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is none)."""
     before = lowered[max(0, at - 12) : at].rstrip(" \t")
     return not before or before[-1] in "\n|;" or lowered[at - 2 : at] == "  " or lowered[at - 1] == "\t"
-
-
-def _ends_sentence(word: str) -> bool:
-    """Whether a full stop ends the word, and is none of an abbreviation (`St.`)."""
-    return word.endswith(".") and len(word) > 4

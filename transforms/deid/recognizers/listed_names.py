@@ -15,27 +15,15 @@ from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 from transforms.deid.recognizers.places import LARGER
-from transforms.deid.recognizers.name_reader import DEGREES, NO_NAMES, WORD
+from transforms.deid.recognizers.name_reader import DEGREES, NO_NAMES, WORD, acts
 
 _TABLE: Final = table("names.toml")
 _PARTICLES: Final = _TABLE["particles"].split()
-_RELATIVE: Final = "|".join(sorted(_TABLE["patient"]["relatives"], key=len, reverse=True))
 _INITIAL: Final = r"(?:[A-Za-z]\.? ){0,2}"
 _GAP_AFTER: Final = re.compile(rf"[ \t]{{1,2}}{_INITIAL}(?:(?:{'|'.join(_PARTICLES)}) ){{0,2}}|\n", re.IGNORECASE)
 _COMMA_BEFORE: Final = re.compile(r"([^\W\d_]+(?:['-][^\W\d_]+)*(?: (?:jr|sr|ii|iii|iv)\.?)?),[ \t]?\Z", re.IGNORECASE)
 _MIDDLE_AFTER: Final = re.compile(r" [A-Z](?:\.(?=\W|\Z)|(?![\w.'/-]))")
 _SUFFIX_AFTER: Final = re.compile(r",? (?:jr|sr|ii|iii|iv)\b\.?", re.IGNORECASE)
-_ACTS: Final = re.compile(
-    rf"(?:,? ?\((?:pt'?s |his |her )?(?:{_RELATIVE}|hcp|rn|md|np|pa|lpn|cna|sw|pharmd|he/|she/|they/)"
-    r"|,? (?:states?|stated|reports?|reported|says?|said|den(?:y|ies|ied)|verbali[sz]e[ds]?|agree[sd]?|call(?:ed|s)?|to complete"
-    r"|to call|wants?|asks?|asked|was (?:called|notified|informed|updated)|got|flew|(?:in )?at (?:the )?bedside|lives|is aware|aware"
-    r"|notified|updated|informed|paged|emailed|confirms?|confirmed|understands|understood|endorses?|endorsed|tells|told|drove"
-    r"|brought|feels|felt|thinks|thought|prefers|refuse[sd]|decline[sd]|tolerated|ambulated|will (?:bring|call|see|follow|need|be)|is an? \d"
-    r"|returns|presents|presented|arrived|left|works|worked|grew up|graduated|read(?: as)?|reviewed|recommends|recommended"
-    r"|has (?:been|had)|is (?:doing|here|married|retired|scheduled)|and (?:his|her)|rn\b|md\b|np\b))|'s (?:"
-    + _RELATIVE
-    + r"|room|care|office|labs|pain|clinic)\b"
-)
 _BEFORE_ANYONE: Final = re.compile(r"(?:\b(?:to|for|and|with|met|saw|see|is|or)|w/) \Z")
 _BEFORE_PERSON: Final = re.compile(
     r"(?:\b(?:by|per|told|asked|called|name is|named|pt|patient|contact(?:ed)?|notified|informed|paged|updated|spoke to"
@@ -65,10 +53,10 @@ class ListedNames(ClinicalRecognizer):
             names = names - lexicon.ordinary - lexicon.eponyms - lexicon.placeholders - DEGREES - LARGER
             return frozenset(name for name in names if len(name) > 2)
 
-        self._given = clear(lists.given)
+        self._given = clear(lists.given | lists.nicknames.keys())
         self._surnames = clear(lists.surnames)
         self._frequent = clear(lists.frequent_given)
-        self._weak_given = (lists.given & lexicon.ordinary) - NO_NAMES
+        self._weak_given = ((lists.given | lists.nicknames.keys()) & lexicon.ordinary) - NO_NAMES
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
@@ -93,7 +81,11 @@ class ListedNames(ClinicalRecognizer):
     def _around(self, note: Note, at: int, end: int, *, given: bool) -> Found | None:
         """The name around a listed word that is nothing but a name."""
         text, lowered = note.text, note.lowered
-        if is_word_char(text, at - 1) or is_word_char(text, end) or not (text[at].isupper() or not note.mixed):
+        if is_word_char(text, at - 1) or is_word_char(text, end):
+            return None
+        if text[at - 1 : at] == "-" or text[end : end + 1] == "-":
+            at, end = _compound(text, at, end)  # `Jo-Ann`
+        if not text[at].isupper() and note.mixed:
             return None
         before = lowered[max(0, at - _CONTEXT) : at]
         if _NO_PERSON_BEFORE.search(before) or _NO_PERSON_AFTER.match(lowered, end):
@@ -120,7 +112,7 @@ class ListedNames(ClinicalRecognizer):
             return Found(first, self._with_suffix(note, end), "DOCTOR", 0.7)
         if text[at:end].isupper() and note.mixed:
             return None  # an abbreviation, if anything
-        if _ACTS.match(lowered, end):
+        if acts(lowered, end):
             return Found(at, end, "PATIENT", 0.7)
         frequent = lowered[at:end] in self._frequent
         if _BEFORE_PERSON.search(before) and (frequent or (note.mixed and self._ends(lowered, end))):
@@ -145,7 +137,7 @@ class ListedNames(ClinicalRecognizer):
         comma = _COMMA_BEFORE.search(text, max(0, at - _CONTEXT), at)
         if comma and self._may_be_surname(note, comma.start(1), comma[1]) and self._heads(text, comma.start(1)):
             return Found(comma.start(1), end, "PATIENT", 0.7)
-        return Found(at, end, "PATIENT", 0.6) if _ACTS.match(lowered, end) else None
+        return Found(at, end, "PATIENT", 0.6) if acts(lowered, end) else None
 
     def _surname_after(self, note: Note, end: int) -> int | None:
         """Where the surname behind a given name ends."""
@@ -223,3 +215,16 @@ class ListedNames(ClinicalRecognizer):
                 )
             )
         )
+
+
+def _compound(text: str, at: int, end: int) -> tuple[int, int]:
+    """The word with all the parts that hyphens join to it."""
+    while at > 1 and text[at - 1] == "-" and text[at - 2].isalpha():
+        at -= 1
+        while at and text[at - 1].isalpha():
+            at -= 1
+    while text[end : end + 1] == "-" and text[end + 1 : end + 2].isalpha():
+        end += 1
+        while text[end : end + 1].isalpha():
+            end += 1
+    return at, end

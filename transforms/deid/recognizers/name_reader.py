@@ -30,6 +30,10 @@ DEGREE: Final = re.compile(
 """A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
 WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
 
+_LAST_FIRST: Final = re.compile(
+    r"(?P<last>[^\W\d_]+(?:['’`-][^\W\d_]+)*(?: (?:[Jj][Rr]|[Ss][Rr]|I{2,3}|IV)\.?)?),[ \t]?"
+    r"(?P<first>[^\W\d_]{2,}(?:['’`-][^\W\d_]+)*)(?: [A-Za-z](?:\.(?=\W|\Z)|(?![\w.'/]))(?<! [aA]))?"
+)
 _SPLIT: Final = re.compile(r"['’`\-]")
 _LONGEST_ACRONYM: Final = 6
 _FULL_LINE: Final = 60
@@ -45,6 +49,20 @@ _APART: Final = re.compile(r"[ \t]*(?:[.,;:()/\n@#&\-]|\d|\+\d|'s\b|\Z)|[ \t]{2}
 """What stands behind a name and behind few ordinary words in the middle of a sentence."""
 NO_NAMES: Final = frozenset(_TABLE["no_names"].split())
 """Ordinary words that the census knows as names, and that mean themselves nearly always."""
+
+_ACTS: Final = re.compile(
+    _TABLE["acts"].replace("RELATIVE", "|".join(sorted(_TABLE["patient"]["relatives"], key=len, reverse=True))),
+    re.IGNORECASE,
+)
+
+
+def acts(text: str, end: int) -> bool:
+    """Whether what follows `end` is said of people: `states`, `(wife)`, a phone number."""
+    return _ACTS.match(text, end) is not None
+
+
+_LABELS: Final = frozenset(_TABLE["labels"].split())
+"""Names of fields and services, which may stand right behind a name."""
 
 Kind = Literal["name", "initial", "particle", "suffix"]
 
@@ -69,18 +87,25 @@ class NameReader:
         Returns:
             Start and end of the name; None when there is none.
         """
+        last_first = self._last_first(text, at)
+        if last_first is not None:
+            return at, last_first
         end = position = at
         names = 0
+        given = False
         comma = shouting = False
         for count in range(most):
             match = WORD.match(text, position)
-            kind = match and self._kind(text, match, first=count == 0, sure=sure, more=names > 0, shouting=shouting)
+            kind = match and self._kind(
+                text, match, first=count == 0, sure=sure, more=names > 0, given=given, shouting=shouting
+            )
             if match is None or kind is None:
                 break
             position = match.end()
             if kind == "name":
                 names += 1
                 end = position
+                given = match.group().lower() in self._lists.given
                 shouting = shouting or (len(match.group()) > 1 and match.group().isupper())
             elif kind == "suffix":
                 end = position + text.startswith(".", position)
@@ -102,7 +127,7 @@ class NameReader:
         )
 
     def _kind(
-        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
+        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, given: bool, shouting: bool
     ) -> Kind | None:
         """What `match` is to a name; None for no part of one. `more`: a name word came before it."""
         word, end = match.group(), match.end()
@@ -114,7 +139,7 @@ class NameReader:
         ordinary = self._lexicon.is_ordinary(lowered)
         if lowered in _PARTICLES and (word.islower() or not ordinary) and self._name_follows(text, end):
             return "particle"
-        if self._lexicon.is_placeholder(lowered) or lowered in _HONORIFICS:
+        if self._lexicon.is_placeholder(lowered) or lowered in _HONORIFICS or lowered in _LABELS:
             return None
         if lowered in DEGREES and (word.isupper() or more):
             return None
@@ -123,7 +148,7 @@ class NameReader:
         if ordinary:
             return (
                 "name"
-                if self._is_word_name(text, match, first=first, sure=sure, more=more, shouting=shouting)
+                if self._is_word_name(text, match, first=first, sure=sure, more=more, given=given, shouting=shouting)
                 else None
             )
         if sure:
@@ -142,7 +167,7 @@ class NameReader:
         return (more or sure or word in self._lists.given) and self._stands_apart(text, end)
 
     def _is_word_name(
-        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, shouting: bool
+        self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, given: bool, shouting: bool
     ) -> bool:
         """Whether an ordinary word with a capital is a name: `Dr. Young`, `Rose Heart`, but not `Patient: Alert`."""
         word, lowered, end = match.group(), match.group().lower(), match.end()
@@ -150,8 +175,8 @@ class NameReader:
             return False
         if first and sure:
             return lowered not in NO_NAMES or self._stands_apart(text, end)
-        if lowered in NO_NAMES:
-            return False
+        if lowered in NO_NAMES and not (more and given):
+            return False  # but `Yusuf Hand`
         if more and not shouting:
             return True
         apart = self._stands_apart(text, end)
@@ -159,6 +184,32 @@ class NameReader:
             return apart
         # A first word that only may be a name: a given name, before a surname or by itself.
         return lowered in self._lists.given and (apart or self._surname_follows(text, end))
+
+    def _last_first(self, text: str, at: int) -> int | None:
+        """Where `LAST, First M` that begins at `at` ends, if the census knows both."""
+        match = _LAST_FIRST.match(text, at)
+        if match is None:
+            return None
+        last, first = match["last"].lower(), match["first"].lower()
+        if (
+            first in _LABELS
+            or first in DEGREES
+            or (first in NO_NAMES and last in NO_NAMES)
+            or not self._is_given(first)
+        ):
+            return None
+        if (self._lexicon.is_ordinary(last) or last in self._lexicon.eponyms) and last not in self._lists.surnames:
+            return None
+        if self._lexicon.is_placeholder(last) or (match["last"].islower() and not self.is_listed(last)):
+            return None
+        if len(first) < 4 and match["first"].isupper() and not match["last"].isupper():
+            return None
+        return match.end()
+
+    def _is_given(self, word: str) -> bool:
+        if word in self._lists.given or word in self._lists.nicknames:
+            return True
+        return any(part in self._lists.given for part in _SPLIT.split(word)) and len(word) > 4
 
     def is_listed(self, word: str) -> bool:
         """Whether the census knows the lower-case word (or all its parts) as a name."""
@@ -169,7 +220,7 @@ class NameReader:
         return len(parts) > 1 and all(part in lists.given or part in lists.surnames for part in parts)
 
     def _stands_apart(self, text: str, end: int) -> bool:
-        return _APART.match(text, end) is not None or DEGREE.match(text, end) is not None
+        return _APART.match(text, end) is not None or DEGREE.match(text, end) is not None or acts(text, end)
 
     def _surname_follows(self, text: str, end: int) -> bool:
         match = WORD.match(text, end + 1) if text.startswith(" ", end) else None

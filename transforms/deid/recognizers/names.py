@@ -17,7 +17,7 @@ _TITLE: Final = re.compile(
     r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev|sr|sra|fr|sister)\.?(?: and (?:mr|mrs|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
     r"|(?:dr|mr|mrs|ms)[.:](?=[a-z])"
 )
-_TITLES: Final = ("dr", "doctor", "mr", "ms", "miss", "prof", "rev")
+_TITLES: Final = ("dr", "doctor", "mr", "ms", "miss", "prof", "rev", "fr", "sr", "sra")
 _OF_DOCTORS: Final = ("dr", "doctor", "prof")
 _DEGREE_HINTS: Final = (
     *("M.D", "MD", "D.O", "DO", "RN", "R.N", "Ph", "NP", "N.P", "PA", "P.A", "CRNA", "SW", "DPM", "D.P", "DDS"),
@@ -109,8 +109,12 @@ class Names(ClinicalRecognizer):
                     continue  # a sentence's end
                 if match and self._is_title(text[at : match.end()].strip(), text, match.end()):
                     name = self._reader.read(text, match.end(), sure=True)
-                    if name:
+                    if name and title not in ("sr", "sra", "fr"):
                         yield Found(*name, label, 0.95)
+                        if lowered.startswith("s", at + len(title)):  # `Drs. Rose and Hand`
+                            yield from self._further_names(text, lowered, name[1], label)
+                    elif name and text[at].isupper() and text[name[0]].isupper():
+                        yield Found(*name, "PATIENT", 0.8)
 
     def _is_title(self, written: str, text: str, at: int) -> bool:
         """`MS Contin`, `MR HEAD`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
@@ -193,7 +197,8 @@ class Names(ClinicalRecognizer):
         if written.isupper() and not text[trigger : trigger + 3].isupper():
             return
         if (written.isupper() or written.islower()) and not any(
-            self._reader.is_listed(word.group().lower()) for word in WORD.finditer(written)
+            self._reader.is_listed(word.group().lower()) or (label == "PATIENT" and len(word.group()) > 4)
+            for word in WORD.finditer(written)
         ):
             return  # in capitals, any word may follow
         yield Found(*name, label, 0.8)

@@ -44,7 +44,7 @@ _UNIT: Final = (
     r"|,?\s#\s?\w{1,5})?"
 )
 _COMPASS: Final = r"(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?)?"
-_WORD: Final = r"(?:[^\W\d_][\w'’.\-]*|\d{1,3}(?:st|nd|rd|th))"
+_WORD: Final = r"(?:[^\W\d_][\w'’.\-]*|\d{1,3}(?:st|nd|rd|th)?)"
 _NUMBER: Final = re.compile(r"\d(?<![\w./:-]\d)\d{0,5}(?:-\d{1,4})?[a-d]?(?=[ \n][^\W_])")
 _SUFFIX: Final = (
     rf"(?:(?P<strong>{longest_first(_TABLE['street_strong'].split())})"
@@ -54,12 +54,15 @@ _STREETS: Final = tuple(
     re.compile(rf"[ \n](?P<name>{' '.join([_WORD] * count)})[ \n]{_SUFFIX}") for count in (1, 2, 3, 4)
 )
 """One for each number of words before `Street` and its like."""
-_ENDS_ADDRESS: Final = re.compile(r"\s*(?:,|\n|\Z|\||;|/|\t|  |\()| [^\W\d_][\w .]{2,24},? [A-Za-z]{2},? \d{5}")
+_ENDS_ADDRESS: Final = re.compile(r"\s*(?:,|\n|\Z|\||;|/|\t|  |\()| [^\W\d_][\w .]{2,24}(?:,? [A-Za-z]{2},?)? \d{5}")
+_NO_STREET: Final = frozenset(
+    "in the with was is and at on for to mm cm mg ml via x from per by kg lb mcg units h her his a".split()
+)
 _SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
 _BOX: Final = re.compile(r"(?:p\.? ?o\.? ?|post office )?box \d{1,6}")
 _RURAL: Final = re.compile(r"(?:r\.?r\.?|rural (?:route|rte)|star route|hc|hcr) ?#?\d{1,4},? box \d{1,6}[a-z]?\b")
 _ADDRESSED: Final = re.compile(
-    r"(?:address(?: (?:on file|is|was))*|resides at|lives at|living at|residing at|mail(?:ed)? to)[\s:]{1,3}\Z"
+    r"(?:address(?: (?:on file|is|was))*|resides at|lives at|living at|residing at|moved to|mail(?:ed)? to)[\s:]{1,3}\Z"
 )
 _AFTER_STREET: Final = re.compile(
     r",?\s{1,3}(?P<city>[A-Za-z][A-Za-z.'-]*(?:[ \n][A-Za-z][A-Za-z.'-]*){0,3}?)(?:,?\s{1,3}(?P<state>[A-Za-z]{2}|[A-Z][a-z]+(?: [A-Z][a-z]+)?)[.,]?)?"
@@ -189,6 +192,8 @@ class Places(ClinicalRecognizer):
             proper = [
                 part for part in parts if not self._lexicon.is_ordinary(part) and not self._lexicon.is_eponym(part)
             ]
+            if not strong and (len(parts) == 1 and name in self._lists.given):
+                return None  # `circle of Willis`, `knot of Henry`
             if proper and (strong or len(parts) > 1 or _ENDS_PHRASE.match(text, end)):
                 return end
             if len(parts) > 1 and note.mixed and text[words[count - 1].start()].isupper():
@@ -224,6 +229,8 @@ class Places(ClinicalRecognizer):
         for number in _NUMBER.finditer(lowered):
             if number.start() < done:
                 continue
+            if len(number.group()) > 6 and "-" in number.group():
+                continue  # the end of a phone number
             matches = [pattern.match(lowered, number.end()) for pattern in _STREETS]
             ends = [match.end() for match in matches if match and self._is_street(text, number, match)]
             if ends:
@@ -233,6 +240,8 @@ class Places(ClinicalRecognizer):
     def _is_street(self, text: str, number: re.Match[str], match: re.Match[str]) -> bool:
         words = text[match.start("name") : match.end("name")].split()
         if any(word.endswith(".") and len(word) > 3 for word in words):
+            return False
+        if any(word.lower().strip(".") in _NO_STREET for word in words):
             return False
         plain = [word for word in words if self._lexicon.is_ordinary(word.strip(".").lower())]
         proper = len(plain) < len(words)
