@@ -23,6 +23,7 @@ from transforms.deid.recognizers.contact import NetAddresses, Phones
 from transforms.deid.recognizers.dates import Dates
 from transforms.deid.recognizers.facilities import Facilities
 from transforms.deid.recognizers.listed_names import ListedNames
+from transforms.deid.recognizers.logins import Logins
 from transforms.deid.recognizers.names import Names
 from transforms.deid.recognizers.numbers import Numbers
 from transforms.deid.recognizers.places import Places
@@ -42,6 +43,7 @@ def shipped() -> list[ClinicalRecognizer]:
         Facilities(),
         Names(),
         ListedNames(),
+        Logins(),
     ]
 
 

@@ -28,7 +28,9 @@ _TRIGGERED: Final = re.compile(
     r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{3,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
 )
 _UNIT_AFTER: Final = re.compile(r" ?(?:(?:ml|cc|mg|mcg|kcal|cal|units?|iu|cells|copies|k|mm|g)\b|/\w)")
-_PAGER: Final = re.compile(r"(?:px\d{3,5}|p\d{5}|p#\d{3,5}|(?<=\n)p\d{3,5}(?=\s*\n))(?![\w%/]|[.,-]\d)")
+_PAGER: Final = re.compile(
+    r"(?:px\d{3,5}|p\d{5}|(?<=, )p\d{4}|(?<=, )p\d{3}-\d{4}|p#\d{3,5}|(?<=\n)p\d{3,5}(?=\s*\n))(?![\w%/]|[.,-]\d)"
+)
 _AFTER_DEGREE: Final = re.compile(
     r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}([p#]\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
 )
@@ -63,6 +65,8 @@ class Phones(ClinicalRecognizer):
                 found_number = None if is_word_char(lowered, at - 1) else _TRIGGERED.match(lowered, at)
                 if found_number:
                     start, end = found_number.span("number")
+                    if trigger == "ext":
+                        start = at
                     if trigger in ("phone", "tel", "cell") and end - start == 4:
                         continue  # `by telephone at 1907`
                     yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)

@@ -97,7 +97,7 @@ class NameReader:
         for count in range(most):
             match = WORD.match(text, position)
             kind = match and self._kind(
-                text, match, first=count == 0, sure=sure, more=names > 0, given=given, shouting=shouting
+                text, match, first=count == 0, sure=sure, more=names > 0 or given, given=given, shouting=shouting
             )
             if match is None or kind is None:
                 break
@@ -116,6 +116,7 @@ class NameReader:
                     end = position
                 elif not self._name_follows(text, position):
                     break
+                given = given or text[position - 1] == "."  # `A. Wise`
             gap = self._gap(text, position, comma=comma or names != 1)
             if gap is None:
                 break
@@ -216,6 +217,8 @@ class NameReader:
         lists = self._lists
         if word in lists.given or word in lists.surnames:
             return True
+        if _SPLIT.sub("", word) in lists.surnames:
+            return True  # the census writes `obrien`
         parts = [part for part in _SPLIT.split(word) if len(part) > 1]
         return len(parts) > 1 and all(part in lists.given or part in lists.surnames for part in parts)
 

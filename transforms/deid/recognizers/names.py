@@ -43,8 +43,25 @@ _NAME_LINE: Final = re.compile(
     r"^[ \t]*([A-Z][A-Z'’\-]+, ?[A-Z][A-Z'’\-]+(?: [A-Z](?:\.|[A-Z'’\-]+)?)?)[ \t]*(?=$|\t|  |\()", re.MULTILINE
 )
 _COMMA_NAME: Final = re.compile(r"(?:pt|patient)\.?[ \t]{1,2}(?=[^\W\d_]{2,}, ?[^\W\d_])")
-_LOGIN: Final = re.compile(r"\.? ?\(([a-z][a-z0-9._]{3,20})\)")
-_DICTATION_INITIALS: Final = re.compile(r"^(?:DT|DD|T|D): ?[^\n]{6,30}\n([A-Z]{2,4}/[A-Z]{2,4})$", re.MULTILINE)
+_LOGIN: Final = re.compile(r"\.?\)?  ?\(([a-z][a-z0-9._]{3,20}|[A-Z]{3,10}\d{1,4})\)")
+_DICTATION_INITIALS: Final = re.compile(
+    r"(?:^|[ \t])([A-Z]{2,4}[/:](?:[A-Z]{2,4}|[a-z]{2,4}))(?=[ \t]*$|[ \t]+(?:JOB|Job|CONF|Conf|Doc|DOC|#|D:|T:|DD|DT)|[ \t]*\n ?(?:cc|CC|Job|JOB|D:))",
+    re.MULTILINE,
+)
+_SIGNED_INITIALS: Final = re.compile(
+    r"(?:[.!?] ?|\n)--?([A-Z]{2,4})[ \t]*(?=\n|\Z)|\b(?:BY|by|By) ([A-Z]{2,4})(?=[.;][ \n]|[ \t]\d{1,2}[/-]\d)"
+)
+_DICTATION_WORDS: Final = frozenset(
+    ("d", "t", "dd", "dt", "dv", "job", "conf", "cc", "dictated", "transcribed", "dea", "npi", "lic", "license", "md")
+)
+_DICTATED: Final = re.compile(
+    r"\b(?:DT|DD|DV|D|T|DICTATED|TRANSCRIBED|Dictated|Transcribed|DEA|NPI|License|Lic|LICENSE)\b|M\.?D\.?|Ph\.D"
+)
+_DICTATED_AFTER: Final = re.compile(r"\s{1,3}(?:JOB|Job|CONF|Conf|Doc|DOC|cc|CC|D:|T:)")
+_NO_INITIALS: Final = frozenset(
+    "md rn np pa do ems icu er ed or ct mri us rt pt ot st gi id ent pcp osh mouth iv im po sc ng peg picc cvp tee tte echo nsr eeg emg pcr elisa fish"
+    " ihc bedside fda cdc who dmv fbi va hmo ppo dss dcf cps aps snf ltac ob gyn cards neuro psych uro heme onc pulm renal endo derm vna hha dot".split()
+)
 _SIGNATURE: Final = re.compile(r"(?:^|\n)[ \t]*(?:/s/|//)[ \t]*")
 
 
@@ -95,7 +112,7 @@ class Names(ClinicalRecognizer):
             yield from self._degrees(text)
         yield from self._fields(text, lowered)
         yield from self._sentences(note)
-        yield from self._lines(text, lowered)
+        yield from self._lines(note)
 
     def _titles(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
@@ -112,7 +129,7 @@ class Names(ClinicalRecognizer):
                     if name and title not in ("sr", "sra", "fr"):
                         yield Found(*name, label, 0.95)
                         if lowered.startswith("s", at + len(title)):  # `Drs. Rose and Hand`
-                            yield from self._further_names(text, lowered, name[1], label)
+                            yield from self._further_names(text, lowered, name[1], label, sure=True)
                     elif name and text[at].isupper() and text[name[0]].isupper():
                         yield Found(*name, "PATIENT", 0.8)
 
@@ -163,11 +180,11 @@ class Names(ClinicalRecognizer):
                         yield Found(*name, label, 0.8)
                         yield from self._further_names(text, lowered, name[1], label)
 
-    def _further_names(self, text: str, lowered: str, end: int, label: str) -> Iterator[Found]:
+    def _further_names(self, text: str, lowered: str, end: int, label: str, *, sure: bool = False) -> Iterator[Found]:
         """The rest of a list of names: `cc: Jane Roe, MD; A. Kowalski`."""
         for _ in range(8):
             link = _NEXT_NAME.match(lowered, end)
-            name = self._reader.read(text, link.end(), sure=False) if link else None
+            name = self._reader.read(text, link.end(), sure=sure) if link else None
             if name is None or not any(
                 self._reader.is_listed(word.group().lower()) for word in WORD.finditer(text, *name)
             ):
@@ -202,9 +219,12 @@ class Names(ClinicalRecognizer):
         ):
             return  # in capitals, any word may follow
         yield Found(*name, label, 0.8)
+        if text[name[1] : name[1] + 1] == "/" or text.startswith((" and ", " & "), name[1]):
+            yield from self._further_names(text, text.lower(), name[1], label)
 
-    def _lines(self, text: str, lowered: str) -> Iterator[Found]:
+    def _lines(self, note: Note) -> Iterator[Found]:
         """`SMITH, JOHN A` on a line of its own, `pt Smith, John`, `/s/ Jane Roe`."""
+        text, lowered = note.text, note.lowered
         if "," in text:
             for match in _NAME_LINE.finditer(text):
                 if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
@@ -215,8 +235,15 @@ class Names(ClinicalRecognizer):
             )
             if name and "," in text[name[0] : name[1]]:
                 yield Found(*name, "PATIENT", 0.85)
-        for initials in _DICTATION_INITIALS.finditer(text):
-            yield Found(*initials.span(1), "DOCTOR", 0.7)
+        if not _DICTATION_WORDS.isdisjoint(note.words):
+            for initials in _DICTATION_INITIALS.finditer(text):
+                before = text[max(0, initials.start() - 60) : initials.start()]
+                if _DICTATED.search(before) or _DICTATED_AFTER.match(text, initials.end()):
+                    yield Found(*initials.span(1), "DOCTOR", 0.7)
+        for initials in _SIGNED_INITIALS.finditer(text):
+            group = 1 if initials[1] else 2
+            if initials[group].lower() not in _NO_INITIALS:
+                yield Found(*initials.span(group), "DOCTOR", 0.6)
         if "//" in text or "/s/" in lowered:
             for match in _SIGNATURE.finditer(lowered):
                 name = self._reader.read(text, match.end(), sure=False)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
+from transforms.deid.recognizers.month_day import is_day
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 
 _SSN: Final = re.compile(r"\d\d\d(?:(-)\s?\d\d-\s?|\s\d\d\s)\d{4}(?![\w]|-\d)")
@@ -25,11 +26,19 @@ _NUMBER_WORD: Final = r"(?:number|numbers|num|nbr|no|id|#s?|code|card|identifier
 _NAMED: Final = rf"(?=\s?\(?{_NUMBER_WORD}(?![a-z])|\s?#|:?\s[a-z-]*(?:\d[a-z-]*){{5}})"
 _GAP: Final = rf"(?:\s?\(?{_NUMBER_WORD}\b\.?\)?|\s?#){{0,3}}(?: (?:is|was|of))?[ \t:#=\-.(*]{{0,4}}(?:\n[ \t]*)?"
 _VALUE: Final = (
-    r"(?P<value>[a-z0-9](?:[a-z0-9*]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])"
+    r"(?P<value>(?:[*x]{2,}[- ]?){1,3}\d{3,4}|[a-z0-9](?:[a-z0-9*]|[-./_](?=[a-z0-9])){2,29})(?![a-z0-9])"
     r"(?P<more>(?:\s(?:\d{2,4}|[a-z]{1,3}\d{2,}|\d+[a-z]{1,3})(?![\w/.:%])){0,3})"
 )
 """A number, and the further groups of one that is written with blanks."""
-_PLATE: Final = r"(?P<value>[a-z]{1,3}[ -]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
+_PLATE: Final = r"(?P<value>[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
+
+_LICENSE: Final = r"(?P<value>[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
+_UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
+_PAIR: Final = re.compile(
+    r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
+)
+_TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
+_MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
 
 _ANCHOR: Final = re.compile(r"[a-z/]+")
 
@@ -38,7 +47,7 @@ def _triggers() -> list[tuple[str, re.Pattern[str], str]]:
     """For each form: letters that its match begins with, its pattern with number, its label."""
     rows = []
     for label, forms in table("numbers.toml").items():
-        value = _PLATE if label == "VEHICLE" else _VALUE
+        value = {"VEHICLE": _PLATE, "LICENSE": _LICENSE}.get(label, _VALUE)
         for form in (*forms["free"], *(form + _NAMED for form in forms["named"])):
             for anchor in _anchors(form):
                 rows.append((anchor, re.compile(rf"(?:{form})(?![a-z]){_GAP}{value}"), label))
@@ -153,6 +162,25 @@ def _by_form(lowered: str) -> Iterator[Found]:
     for match in _CARD.finditer(lowered):
         if not is_word_char(lowered, match.start() - 1) and _is_luhn(match.group()):
             yield Found(*match.span(), "ACCOUNT", 0.9)
+    for match in _MEMBER.finditer(lowered):
+        if not is_word_char(lowered, match.start() - 1) and lowered[match.start() - 1 : match.start()] != "-":
+            yield Found(*match.span(), "HEALTHPLAN", 0.8)
+    for match in _TRIPLE.finditer(lowered):
+        if is_word_char(lowered, match.start() - 1) or lowered[match.start() - 1 : match.start()] in ("-", ".", "/"):
+            continue
+        first, second = (
+            int(lowered[match.start() : match.start() + 2]),
+            int(lowered[match.start() + 3 : match.start() + 5]),
+        )
+        if not (is_day(first, second) or is_day(second, first)):
+            yield Found(*match.span(), "MEDICALRECORD", 0.6)
+    if "(01)" in lowered:
+        for match in _UDI.finditer(lowered):
+            yield Found(*match.span(), "DEVICE", 0.95)
+    for match in _PAIR.finditer(lowered):
+        for side in ("right", "left"):
+            if _digits(match[side]) > 2:
+                yield Found(*match.span(side), "DEVICE", 0.85)
     for match in _SPACED.finditer(lowered):
         yield Found(*match.span(1), "MEDICALRECORD", 0.6)
 

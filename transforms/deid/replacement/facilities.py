@@ -14,6 +14,7 @@ from transforms.deid.replacement.words import words
 
 _KINDS: Final = frozenset(words("places", "kinds"))
 _JOINING: Final = frozenset(words("places", "joining"))
+_SIDES: Final = frozenset(words("places", "sides"))
 _SAINT: Final = frozenset(words("places", "saints"))
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W_]|[^\x00-\x7f\s\u2010-\u2027]|['’‘ʼ´&](?=[^\W_]))*|\d[^\W_]*")
 
@@ -37,10 +38,8 @@ class Word(NamedTuple):
 def place_words(raw: str) -> tuple[Word, ...]:
     """The words of a place's name; at least one names where there is any letter."""
     found = [Word(*match.span(), key_of(match.group()), names=True) for match in _WORD.finditer(raw)]
-    told = [
-        word._replace(names=word.key not in _JOINING and (word.key not in _KINDS or word.key in _SAINT))
-        for word in found
-    ]
+    plain = _KINDS | _SIDES if any(word.key[0].isdigit() for word in found) else _KINDS
+    told = [word._replace(names=word.key in _SAINT or (word.key not in _JOINING and word.key not in plain)) for word in found]
     naming = [word for word in told if word.names and word.key not in _SAINT]
     if not naming and told:
         told[0] = told[0]._replace(names=True)  # `Memorial Hospital`: the first word is the name

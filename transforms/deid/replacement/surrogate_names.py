@@ -2,8 +2,8 @@
 
 Each word of a name has a surrogate of its own, which hangs on the key, the patient and the word and on nothing else.
 So all forms of a name agree (`SMITH, JOHN A`, `Mr. Smith`, `john`), in one note and in all of the patient's. Given
-names come from names of the same sex, names that are given names and surnames (`Thomas`) from such names, all else
-from surnames, but for a word that the note shows to be a given name.
+names come from names of the same sex, names that are given names and surnames (`Thomas`) from such names, surnames
+from surnames, and what no list has from names that are anything.
 
 A surrogate never begins with the letter of what it stands for, nor holds it, nor is one of the patient's own names.
 Particles (`de la Cruz`) and the form of `O'Brien` would tell where a family comes from, and go.
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from transforms.deid.lists import NameLists
 from transforms.deid.replacement.codes import scrambled
 from transforms.deid.replacement.draws import PatientDraws
 from transforms.deid.replacement.forms import like
@@ -41,6 +42,7 @@ class NameSurrogates:
     def __init__(self, draws: PatientDraws, names: Iterable[str]) -> None:
         self._draws = draws
         self._pools = Pools.shipped()
+        self._surnames = NameLists.shipped().surnames
         self.own = own_names(names)
         self.own_words = frozenset(key for name in self.own for key in name.full)
         self.word = lru_cache(maxsize=512)(self._word)
@@ -88,21 +90,18 @@ class NameSurrogates:
     def spoken_of(self, word: str) -> str | None:
         """The surrogate of a word within an address, if it is a name: `smith`, or `jsmith` of a patient Smith."""
         if word in self.own_words or word in self._pools.sex:
-            return self.word(word, self._kind(word, ()))
+            return self.word(word)
         if word[1:] in self.own_words:
-            return self._initial(word[0], frozenset([word[1:]]), self.own) + self.word(
-                word[1:], self._kind(word[1:], self.own)
-            )
+            return self._initial(word[0], frozenset([word[1:]]), self.own) + self.word(word[1:])
         return None
 
     def _name(self, part: Part, old: str, keys: frozenset[str], people: Sequence[Name]) -> str:
         if old.isupper() and 1 < len(part.key) <= _LONGEST_ACRONYM and self._is_initials(part.key, people):
             return "".join(self._initial(letter, frozenset(), people) for letter in part.key)
-        kind = self._kind(part.key, people)
-        new = self.word(part.key, kind)
+        new = self.word(part.key)
         if any(key in new for key in keys):
             # Rather than hold another word of this name, it differs from elsewhere.
-            new = self._word(part.key, kind, keys)
+            new = self._word(part.key, keys)
         return new
 
     def _is_initials(self, key: str, people: Sequence[Name]) -> bool:
@@ -115,17 +114,15 @@ class NameSurrogates:
         )
         return own or not set(key) & set("aeiouy")
 
-    def _kind(self, key: str, people: Sequence[Name]) -> str:
-        """The pool of a word."""
+    def _kind(self, key: str) -> str:
+        """The pool of a word; no matter where the word stands, or its forms would not agree."""
         sex = self._pools.sex.get(key)
         if sex is None:
-            # Whoever is named first says what the word is, and that is the patient.
-            whose = next((name for name in people if key in name.surname or key in name.given[:1]), None)
-            return "surname" if whose is None or key in whose.surname else "either"
+            return "surname" if key in self._surnames else "either"
         return f"{sex}_or_surname" if sex != "either" and key in self._pools.surnames_too else sex
 
-    def _word(self, key: str, kind: str, others: frozenset[str] = frozenset()) -> str:
-        pool = self._pools.names[kind]
+    def _word(self, key: str, others: frozenset[str] = frozenset()) -> str:
+        pool = self._pools.names[self._kind(key)]
         avoid = others | self.own_words
 
         def is_good(new: str) -> bool:
@@ -145,5 +142,5 @@ class NameSurrogates:
                 continue
             for key in (*name.given, *(() if keys else name.surname)):
                 if len(key) > 1 and key[0] == letter:
-                    return self.word(key, self._kind(key, people))[0]
+                    return self.word(key)[0]
         return self._draws.choice(_INITIALS.replace(letter, ""), "initial", letter)

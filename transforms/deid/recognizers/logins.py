@@ -1,0 +1,96 @@
+"""Log-in names: behind a word for one, or made of a name that the note holds (`bbishop`, `HUNTD3`, `lespos01`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.lists import NameLists
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+
+_TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
+_SURE: Final = re.compile(
+    rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by|opened by|printed by|uploaded by|filed by|accessed by|epcs)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
+)
+_BY: Final = re.compile(
+    rf"(?:\b(?:by|id|to|via|user|term|from|epcs:)[ \t\n]{{1,2}}|\((?=\w+\))|(?:/|-|\)) ?|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{{1,2}}){_TOKEN}"
+)
+_WORDS: Final = frozenset("user username userid login logon portal handle screen screenname signed esigned closed opened printed uploaded filed accessed epcs".split())
+_DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
+_BADGE: Final = re.compile(r"[a-z]{2,3}\d{3,4}\Z")
+_DOTTED: Final = re.compile(r"[a-z]{2,}[._][a-z]{2,}\d{0,4}\Z")
+_LETTERS: Final = re.compile(r"[a-z]+")
+_SHORTEST: Final = 4
+
+
+class Logins(ClinicalRecognizer):
+    """User names of people."""
+
+    labels: ClassVar[tuple[str, ...]] = ("USERNAME",)
+    title: ClassVar[str] = "logins"
+
+    def __init__(self) -> None:
+        self._lexicon = Lexicon.shipped()
+        self._lists = NameLists.shipped()
+        super().__init__()
+
+    def find(self, note: Note) -> Iterator[Found]:
+        if not note.words.isdisjoint(_WORDS):
+            for match in _SURE.finditer(note.lowered):
+                written = note.text[match.start("login") : match.end("login")]
+                if not is_word_char(note.lowered, match.start() - 1) and self._may_be(match["login"], written):
+                    yield Found(*match.span("login"), "USERNAME", 0.85)
+        heads = frozenset(
+            word[:_SHORTEST] for word in note.words if len(word) >= _SHORTEST and not self._lexicon.is_ordinary(word)
+        )
+        for match in _BY.finditer(note.lowered):
+            login = match["login"]
+            start, end = match.span("login")
+            if len(login) < _SHORTEST or not self._is_login(note, login, start, end, heads):
+                continue
+            yield Found(start, end, "USERNAME", 0.7)
+
+    def _may_be(self, login: str, written: str) -> bool:
+        if len(login) < 4 or self._lexicon.is_ordinary(login) or written.istitle():
+            return False
+        return not login.isalpha() or login not in self._lists.given
+
+    def _is_login(self, note: Note, login: str, start: int, end: int, heads: frozenset[str]) -> bool:
+        written = note.text[start:end]
+        if not (written.islower() or written.isupper()):
+            return False
+        runs = _LETTERS.findall(login)
+        if _DOTTED.match(login):
+            return any(self._is_name(run) for run in runs)
+        if _BADGE.match(login) and note.lowered[max(0, start - 4) : start].strip(" \n").endswith(
+            ("by", "id", "user", "to")
+        ):
+            return not self._lexicon.is_ordinary(runs[0]) and runs[0] not in _UNITS
+        if self._lexicon.is_ordinary(login) or self._is_name(login) or login in self._lexicon.eponyms:
+            return False
+        letters = runs[0]
+        if len(letters) < _SHORTEST:
+            return False
+        if _DIGITS.match(login):
+            return self._holds_name(letters) or letters[:4] in heads or letters[1:5] in heads
+        # Letters alone: an initial before or behind a surname of this note or of the census, in small letters.
+        if not note.mixed and note.lowered[start - 1] not in "(/":
+            return False
+        return (
+            (letters[1:] in note.words and self._is_name(letters[1:]))
+            or (letters[:-1] in note.words and self._is_name(letters[:-1]))
+            or (note.lowered[start - 1] in "(/" and self._holds_name(letters))
+        )
+
+    def _is_name(self, word: str) -> bool:
+        return len(word) > 2 and (word in self._lists.surnames or word in self._lists.given)
+
+    def _holds_name(self, letters: str) -> bool:
+        return any(len(part) > 3 and part in self._lists.surnames for part in (letters[1:], letters[:-1], letters[2:]))
+
+
+_UNITS: Final = frozenset(
+    "mg ml mcg kg cm mm iu gm hz kcal ph hr bp rr tv vt ef fev fvc bmi inr wbc hgb plt map cvp pod hd pgy ms ct mr".split()
+)
