@@ -52,6 +52,16 @@ _UNWANTED = """
 """
 """Never offered as a surrogate: offensive, ordinary words, and what draws thoughts away from the note."""
 
+_NEUTRAL = """
+    addison ainsley arden ashton avery bailey baylor beckett bellamy blaine blair blake bowie brighton cameron campbell
+    carey carson carter casey channing collins corey dakota dallas darby devon drew easton ellery ellis ellison emerson
+    emery finley flynn greer harley harper hayden hollis hunter jamison jordan jules keegan kelly kelsey kendall kennedy
+    kerry landry larkin leighton lennox logan mackenzie madison marley merritt micah monroe morgan murphy noel oakley
+    palmer paxton perry peyton presley quinn ramsey reagan reese remy riley ripley robin rory rowan shannon shelby
+    sidney skyler sloane spencer sterling sutton sydney tanner tatum taylor teagan tracy wallis whitney winslow wynn
+"""
+"""Names of women and of men, nearly all of them surnames too: for names that no list has."""
+
 _SURELY = 4.0
 """A given name so many times as frequent with one sex as with the other belongs to it."""
 _ALSO_SURNAME = 0.1
@@ -122,7 +132,7 @@ def main() -> None:
         "surnames_too": " ".join(sorted(also)),
         "female": _pool(only["female"], 320, is_good),
         "male": _pool(only["male"], 320, is_good),
-        "either": _pool(only["either"] + both["either"], 60, is_good),
+        "either": sorted(_NEUTRAL.split()),
         "female_or_surname": _pool(both["female"], 60, is_good),
         "male_or_surname": _pool(both["male"], 120, is_good),
         "surname": _pool(ranked, 500, is_good_surname),

@@ -39,7 +39,10 @@ def place_words(raw: str) -> tuple[Word, ...]:
     """The words of a place's name; at least one names where there is any letter."""
     found = [Word(*match.span(), key_of(match.group()), names=True) for match in _WORD.finditer(raw)]
     plain = _KINDS | _SIDES if any(word.key[0].isdigit() for word in found) else _KINDS
-    told = [word._replace(names=word.key in _SAINT or (word.key not in _JOINING and word.key not in plain)) for word in found]
+    told = [
+        word._replace(names=word.key in _SAINT or (word.key not in _JOINING and word.key not in plain))
+        for word in found
+    ]
     naming = [word for word in told if word.names and word.key not in _SAINT]
     if not naming and told:
         told[0] = told[0]._replace(names=True)  # `Memorial Hospital`: the first word is the name
