@@ -34,4 +34,18 @@ def print_summary(console: Console, manifest: Mapping[str, Any], output: str, re
         table.add_row("notes/s", f"{manifest['notes_per_second']:,.1f}")
         table.add_row("tokens/s", f"{manifest['tokens_per_second']:,.0f}")
     console.print(table)
+    if "deidentification" in manifest:
+        console.print(deidentified(manifest["deidentification"]), soft_wrap=True, highlight=False)
     console.print(f"Tables: {output}", soft_wrap=True, highlight=False)
+
+
+def deidentified(attestation: Mapping[str, Any]) -> str:
+    """The de-identification in a line."""
+    spans, canary = attestation["spans"], attestation["canary"]
+    classes = sum(1 for count in spans["by_class"].values() if count)
+    reasons = f" ({'; '.join(attestation['reasons'])})" if attestation["reasons"] else ""
+    return (
+        f"De-identification: {spans['total']:,} spans of {classes} classes replaced (mode {attestation['mode']}); "
+        f"canary found whole by {canary['workers']} worker{'s' if canary['workers'] != 1 else ''}. "
+        f"{attestation['method']}{reasons}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +16,9 @@ from pipelines.tables import CHUNKS as CHUNK_FIELDS
 from pipelines.tables import with_run_id
 from transforms import schema
 from transforms.readmission import admission_probability
+
+if TYPE_CHECKING:
+    from transforms.deid.attestation import Counted
 
 _FOLD_ROWS = 200_000  # rows of chunk sums held before they are folded into one row per encounter
 
@@ -106,3 +109,30 @@ def account(receipts: Mapping[str, Receipt]) -> dict[str, Any]:
         "stage_seconds": {name: round(value, 2) for name, value in seconds.items()},
         "workers": [workers[key] for key in sorted(workers)],
     }
+
+
+def count_deidentified(receipts: Mapping[str, Receipt]) -> Counted:
+    """What an attestation needs of the receipts, those of earlier attempts too."""
+    from transforms.deid.attestation import Counted
+
+    phi: dict[str, Counter[str]] = {}
+    rejects: Counter[str] = Counter()
+    canaries: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    unproven = 0
+    for receipt in receipts.values():
+        rejects.update(receipt.rejects)
+        for name, counts in receipt.phi.items():
+            phi.setdefault(name, Counter()).update(counts)
+        tested = [worker for worker in receipt.workers if "canary" in worker]
+        unproven += not tested
+        for worker in tested:
+            canaries[(worker["host"], worker["pid"], *worker["stages"], *worker["devices"])] = worker["canary"]
+    return Counted(
+        notes_read=sum(receipt.rows_read for receipt in receipts.values()),
+        notes_written=sum(receipt.rows_written for receipt in receipts.values()),
+        notes_rejected=sum(receipt.rows_rejected for receipt in receipts.values()),
+        rejects=dict(sorted(rejects.items())),
+        phi=phi,
+        canaries=[canaries[key] for key in sorted(canaries)],
+        unproven=unproven,
+    )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.engines import Engine
 from pipelines.errors import RunError
-from pipelines.finish import account, write_readmission
+from pipelines.finish import account, count_deidentified, write_readmission
 from pipelines.io.ledger import KEY, Ledger, Receipt
 from pipelines.io.source import Split
 from pipelines.io.storage import TEMPORARY
 from pipelines.plan import Plan
+
+if TYPE_CHECKING:
+    from transforms.deid.attestation import Attestor
 
 
 class Progress(Protocol):
@@ -70,6 +73,7 @@ def execute(
     manifest = ledger.manifest()
     if manifest is not None and not left and all(plan.folder.sizes(table) for table in manifest["tables"]):
         return Outcome(manifest, resumed)
+    attestor = _attestor(plan)
     started = time.time()
     fresh_receipts: dict[str, Receipt] = {}
     progress.start(sum(split.rows for split in expected.values()), sum(expected[split].rows for split in receipts))
@@ -99,9 +103,22 @@ def execute(
         "stages": plan.content["stages"],
         "files": len(plan.source.files),
     }
+    if attestor is not None:
+        began = min((receipt.started for receipt in receipts.values()), default=started)
+        counted = count_deidentified(receipts)
+        manifest["deidentification"] = attestor.attest(counted, _moment(began), manifest["finished"])
     ledger.finish(manifest)
     plan.folder.remove(TEMPORARY)
     return Outcome(manifest, resumed)
+
+
+def _attestor(plan: Plan) -> Attestor | None:
+    """Who will attest the run's de-identification; None where stages that are not ours de-identify."""
+    if not any(stage.name == "find_phi" for stage in plan.stages):
+        return None
+    from transforms.deid.attestation import Attestor
+
+    return Attestor(plan.stages, plan.pseudonyms, [label for label, _ in plan.source.mapping.known])
 
 
 def _balance(expected: Mapping[str, Split], receipts: Mapping[str, Receipt]) -> None:

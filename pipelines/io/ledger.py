@@ -18,10 +18,11 @@ from transforms import schema
 LEDGER: Final = "_ledger"
 PLAN: Final = "_plan.json"
 MANIFEST: Final = "_run.json"
+ATTESTATION: Final = "_attestation.json"
 CHUNKS: Final = "_chunks"
 KEY: Final = "crosswalk/_key"
 
-OWNED: Final = (*schema.TABLES, CHUNKS, LEDGER, TEMPORARY, PLAN, MANIFEST)
+OWNED: Final = (*schema.TABLES, CHUNKS, LEDGER, TEMPORARY, PLAN, MANIFEST, ATTESTATION)
 """Everything that a run may write under its output."""
 
 
@@ -34,6 +35,7 @@ class Receipt:
         rows_read: rows that entered the stages; `rows_skipped` more were marked by the source as not to be read.
         rejects: `stage/error` -> notes.
         tables: table -> rows and bytes of the split's part file.
+        phi: `label`, `class` (of Safe Harbor) and `recognizer`, each with its counts of replaced spans.
         tokens: tokens that the encoder saw.
         seconds: stage -> time spent in it.
         started: when the first stage took the split, `finished` when its tables were written (since the epoch).
@@ -48,6 +50,7 @@ class Receipt:
     rows_skipped: int = 0
     rejects: Mapping[str, int] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    phi: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tokens: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     started: float = 0.0
@@ -64,7 +67,7 @@ class Receipt:
     @staticmethod
     def from_json(text: str | bytes) -> Receipt:
         facts = json.loads(text)
-        return Receipt(**{**facts, "workers": tuple(facts["workers"])})
+        return Receipt(**{**facts, "phi": facts["phi"], "workers": tuple(facts["workers"])})
 
 
 class Ledger:
@@ -149,7 +152,10 @@ class Ledger:
         return receipts
 
     def finish(self, manifest: Mapping[str, Any]) -> None:
-        """Writes `_run.json`, the last thing that a run writes."""
+        """Writes `_run.json`, the last thing that a run writes; before it the attestation, to be filed by itself."""
+        if "deidentification" in manifest:
+            attestation = {"run_id": manifest["run_id"], **manifest["deidentification"]}
+            self._folder.put(ATTESTATION, json.dumps(attestation, indent=1).encode())
         self._folder.put(MANIFEST, json.dumps(dict(manifest), indent=1).encode())
 
     def manifest(self) -> dict[str, Any] | None:

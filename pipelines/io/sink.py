@@ -64,6 +64,7 @@ class Sink:
             rows_skipped=parcel.skipped,
             rejects={f"{stage}/{error}": n for (stage, error), n in sorted(reasons.items())},
             tables=facts,
+            phi=_counts(parts["phi"]) if "phi" in parts else {},
             tokens=_tokens(living),
             seconds={name: round(value, 4) for name, value in parcel.seconds.items()},
             started=parcel.started,
@@ -78,6 +79,12 @@ class Sink:
         for name in ("rejects", *self.tables):
             Folder(self.output).put(f"{name}/{part_name('empty')}", encode(schema.TABLES[name].empty_table()))
         return dict.fromkeys(("rejects", *self.tables), 0)
+
+
+def _counts(phi: pa.Table) -> dict[str, dict[str, int]]:
+    """Rows of the table `phi` by label, by Safe Harbor class and by recognizer."""
+    columns = {"label": "label", "class": "safe_harbor", "recognizer": "recognizer"}
+    return {name: dict(sorted(Counter(phi[column].to_pylist()).items())) for name, column in columns.items()}
 
 
 def _tokens(notes: pa.Table) -> int:
