@@ -10,7 +10,7 @@ import re
 import string
 import tomllib
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Final, NamedTuple
@@ -22,6 +22,7 @@ from transforms.deid.fold import lower
 
 _CAPITALS: Final = string.ascii_uppercase.encode()
 _SMALL: Final = string.ascii_lowercase.encode()
+_DIGITS: Final = re.compile(r"\d+")
 _LETTERS: Final = re.compile(r"[a-z]+")
 
 
@@ -43,19 +44,30 @@ class Note:
             `re.IGNORECASE` is several times slower.
         words: every run of the letters a to z in `lowered`. To ask it is much quicker than to search the note for a
             word that is not there, and of all the words that recognizers go by, hardly any are in one note.
+        numbers: start and end of every run of digits.
         mixed: whether the note has capitals and small letters as prose has them, so that a capital says something.
     """
 
-    __slots__ = ("lowered", "mixed", "text", "words")
+    __slots__ = ("lowered", "mixed", "numbers", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.lowered = lower(text)
         self.words = frozenset(_LETTERS.findall(self.lowered))
+        self.numbers = [run.span() for run in _DIGITS.finditer(self.lowered)]
         letters = text.encode("ascii", "ignore")
         capitals = len(letters) - len(letters.translate(None, _CAPITALS))
         small = len(letters) - len(letters.translate(None, _SMALL))
         self.mixed = small > capitals and 100 * capitals > small
+
+    def starts(self, words: Set[str]) -> Iterator[tuple[str, int]]:
+        """Each of `words` with every index at which it begins, alone or at the head of a longer word."""
+        for word in self.words & words:
+            at = self.lowered.find(word)
+            while at >= 0:
+                if not at or not (self.lowered[at - 1].isalnum() or self.lowered[at - 1] == "_"):
+                    yield word, at
+                at = self.lowered.find(word, at + 1)
 
 
 class ClinicalRecognizer(EntityRecognizer):  # type: ignore[misc]

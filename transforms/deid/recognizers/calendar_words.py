@@ -27,31 +27,33 @@ _HOLIDAY: Final = re.compile(
     r"(?:christmas(?: eve| day)?|x-?mas(?: eve| day)?|thanksgiving(?: day| weekend)?|new year'?s?(?: eve| day)?(?! old)|easter(?: sunday| monday)?|halloween"
     r"|valentine'?s(?: day)?|(?:memorial|labor|mother'?s|father'?s|independence|veterans?'?|columbus|president'?s'?|mlk|martin luther king(?: jr\.?)?"
     r"|st\.? patrick'?s|groundhog|election|boxing|flag|indigenous peoples'?|earth|canada|bastille|patriots?'?|inauguration|all saints'?|all souls'?)"
-    r" day(?: weekend)?|(?:the )?fourth of july|4th of july|july (?:4th|fourth)|ash wednesday|good friday|palm sunday|black friday|cyber monday"
+    r" day(?: weekend)?|fourth of july|july (?:4th|fourth)|ash wednesday|good friday|palm sunday|black friday|cyber monday"
     r"|mardi gras|super ?bowl(?: sunday)?|yom kippur|rosh hashanah|passover|pesach|hanukkah|chanukah|purim|sukkot|ramadan|eid(?: al-(?:fitr|adha))?|diwali"
     r"|holi|kwanzaa|cinco de mayo|juneteenth|lunar new year|chinese new year|d[ií]a de (?:los )?muertos|pentecost|lent|advent|tet|nowruz|oktoberfest"
     r"|summer solstice|winter solstice|spring break|daylight savings?)(?![a-z])"
 )
 _FIRST_WORDS: Final = frozenset(
-    "christmas xmas x thanksgiving new easter halloween valentine valentines memorial labor mother mothers father fathers independence"
+    "christmas xmas thanksgiving new easter halloween valentine valentines memorial labor mother mothers father fathers independence"
     " veteran veterans columbus president presidents mlk martin st groundhog election boxing flag indigenous earth canada bastille"
-    " patriot patriots inauguration all the fourth july ash good palm black cyber mardi super superbowl yom rosh passover pesach"
-    " hanukkah chanukah purim sukkot ramadan eid diwali holi kwanzaa cinco juneteenth lunar chinese d pentecost lent advent tet nowruz"
-    " oktoberfest summer winter spring daylight th".split()
+    " patriot patriots inauguration fourth july ash good palm black cyber mardi super superbowl yom rosh passover pesach"
+    " hanukkah chanukah purim sukkot ramadan eid diwali holi kwanzaa cinco juneteenth lunar chinese pentecost lent advent tet nowruz"
+    " oktoberfest summer winter spring daylight".split()
 )
 _SECOND_WORDS: Final = frozenset(
     "day days year years eve of july sunday friday monday wednesday gras bowl kippur hashanah mayo solstice break saving savings muertos".split()
 )
 _ALONE: Final = frozenset(
     "christmas xmas thanksgiving easter halloween valentine valentines passover pesach hanukkah chanukah purim sukkot ramadan eid"
-    " diwali holi kwanzaa juneteenth pentecost lent advent tet nowruz oktoberfest superbowl x".split()
+    " diwali holi kwanzaa juneteenth pentecost lent advent tet nowruz oktoberfest superbowl".split()
 )
 _WITH_CAPITAL: Final = frozenset(("lent", "advent", "tet", "holi", "eid"))
 
-_NTH: Final = re.compile(
+_BEFORE_NTH: Final = re.compile(
     r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due|and|again|ending|for|was)\s(?:about\s)?the"
-    r"|\b(?:on|since|until|till|through|thru))"
-    r"\s(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger|intercostal|ics|metatarsal|metacarpal"
+    r"|\b(?:on|since|until|till|through|thru))\s\Z"
+)
+_NTH: Final = re.compile(
+    r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger|intercostal|ics|metatarsal|metacarpal"
     r"|cranial|nerve|ventricle|century|floor|dose|cycle|line|street|st\b|ave|avenue|hospital|visit|trimester|birthday|portion|degree|stage|generation"
     r"|episode|child|pregnancy|delivery|ray|mtp|left|right|lumbar|thoracic|cervical|interspace|post|pod|heart|opinion|choice|part|attempt|one|hour))"
 )
@@ -61,17 +63,20 @@ _ORDINALS: Final = ("st", "nd", "rd", "th")
 def calendar_words(note: Note) -> Iterator[Found]:
     """Weekdays, holidays and days of a month that is not named."""
     yield from _weekdays(note)
-    if note.words & _ALONE or (note.words & _FIRST_WORDS and note.words & _SECOND_WORDS):
-        for holiday in _HOLIDAY.finditer(note.lowered):
-            start, end = holiday.span()
-            if is_word_char(note.lowered, start - 1) or is_word_char(note.lowered, end):
+    if not note.words.isdisjoint(_FIRST_WORDS):
+        for _, at in note.starts(_FIRST_WORDS if not note.words.isdisjoint(_SECOND_WORDS) else _ALONE):
+            holiday = _HOLIDAY.match(note.lowered, at)
+            if holiday is None or is_word_char(note.lowered, holiday.end()):
                 continue
+            start, end = holiday.span()
             if holiday.group() not in _WITH_CAPITAL or (note.text[start].isupper() and note.mixed):
                 yield Found(start, end, "DATE", 0.8)
     if not note.words.isdisjoint(_ORDINALS):
-        for nth in _NTH.finditer(note.lowered):
-            if 1 <= int(nth[1][:-2]) <= 31:
-                yield Found(*nth.span(1), "DATE", 0.7)
+        for start, end in note.numbers:
+            nth = _NTH.match(note.lowered, start) if end - start < 3 else None
+            if nth and 1 <= int(note.lowered[start:end]) <= 31:
+                if _BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
+                    yield Found(*nth.span(1), "DATE", 0.7)
 
 
 def _weekdays(note: Note) -> Iterator[Found]:

@@ -61,6 +61,8 @@ class Phones(ClinicalRecognizer):
             if _SHORT_BEFORE.search(lowered, max(0, start - 40), start) or _is_exchange(match):
                 yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.8)
         for trigger in _TRIGGERS:
+            if trigger not in lowered:
+                continue
             for at in occurrences(lowered, trigger):
                 found_number = None if is_word_char(lowered, at - 1) else _TRIGGERED.match(lowered, at)
                 if found_number:
@@ -70,19 +72,22 @@ class Phones(ClinicalRecognizer):
                     if trigger in ("phone", "tel", "cell") and end - start == 4:
                         continue  # `by telephone at 1907`
                     yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)
-        for at in occurrences(lowered, "p"):
-            pager = None if is_word_char(lowered, at - 1) else _PAGER.match(lowered, at)
-            if pager:
-                yield Found(*pager.span(), "PHONE", 0.6)
-        for badge in _AFTER_DEGREE.finditer(lowered):
-            if not is_word_char(lowered, badge.start() - 1):
-                yield Found(*badge.span(1), "PHONE", 0.6)
-        for at in occurrences(lowered, "x"):
-            extension = None if is_word_char(lowered, at - 1) else _X_NUMBER.match(lowered, at)
-            if extension:
-                yield Found(at, extension.end(), "PHONE", 0.6)
+        for number, _ in note.numbers:
+            before = lowered[max(0, number - 2) : number]
+            for letter, pattern in (("p", _PAGER), ("x", _X_NUMBER)):
+                at = before.find(letter)
+                if at >= 0:
+                    begin = number - len(before) + at
+                    match = None if is_word_char(lowered, begin - 1) else pattern.match(lowered, begin)
+                    if match:
+                        yield Found(begin, match.end(), "PHONE", 0.6)
+        if not note.words.isdisjoint(_DEGREE_WORDS):
+            for badge in _AFTER_DEGREE.finditer(lowered):
+                if not is_word_char(lowered, badge.start() - 1):
+                    yield Found(*badge.span(1), "PHONE", 0.6)
 
 
+_DEGREE_WORDS: Final = frozenset(("md", "do", "rn", "np", "pa", "pgy", "m", "crna"))
 _RANGE_BEFORE: Final = re.compile(r"\b(?:normal|nl|ref|range|reference)[\s:]{1,2}\Z")
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 from transforms.deid.recognizers.calendar_words import calendar_words
 from transforms.deid.recognizers.month_day import MONTH_DAY, Bare, dates_among, is_day, judge
 
@@ -86,7 +86,10 @@ _DATE_BEFORE: Final = re.compile(
 _DATE_AFTER: Final = re.compile(r"\s*(?:[,;.:)\n]|\Z)")
 _FULL_LINE: Final = 55
 """A line of at least this many characters was broken by the editor: a date may go on in the next."""
-_RUN: Final = re.compile(r"\d+")
+_MONTH_WORDS: Final = frozenset(
+    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november"
+    " dec december".split()
+)
 
 
 class Dates(ClinicalRecognizer):
@@ -97,22 +100,22 @@ class Dates(ClinicalRecognizer):
 
     def find(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
-        named = list(_named(text, lowered))
+        named = list(_named(note))
         yield from named
-        yield from _numeric(lowered, [(found.start, found.end) for found in named])
+        yield from _numeric(note, [(found.start, found.end) for found in named])
         yield from calendar_words(note)
 
 
-def _numeric(lowered: str, named: list[tuple[int, int]]) -> Iterator[Found]:
+def _numeric(note: Note, named: list[tuple[int, int]]) -> Iterator[Found]:
     """Dates in figures. `named`: the dates with a month's name, which a range may join to one in figures."""
+    lowered = note.lowered
     full: list[tuple[int, int]] = []
     bare: list[Bare] = []
     done = 0
-    for run in _RUN.finditer(lowered):
-        start = run.start()
+    for start, stop in note.numbers:
         if start < done or not _may_begin_date(lowered, start):
             continue
-        date = _full_date(lowered, start, run.end())
+        date = _full_date(lowered, start, stop)
         if date:
             full.append(date)
             done = date[1]
@@ -174,13 +177,16 @@ def _with_weekday(lowered: str, start: int) -> int:
     return weekday.start() if weekday else start
 
 
-def _named(text: str, lowered: str) -> Iterator[Found]:
-    for month in _MONTH_NAME.finditer(lowered):
-        if month.start() and (lowered[month.start() - 1].isalpha() or lowered[month.start() - 1] == "_"):
-            continue
-        span = _with_month(text, lowered, month)
-        if span:
-            yield Found(_with_weekday(lowered, span[0]), span[1], "DATE", 0.9)
+def _named(note: Note) -> Iterator[Found]:
+    text, lowered = note.text, note.lowered
+    for word in note.words & _MONTH_WORDS:
+        for at in occurrences(lowered, word):
+            month = _MONTH_NAME.match(lowered, at)
+            if month is None or (at and (lowered[at - 1].isalpha() or lowered[at - 1] == "_")):
+                continue
+            span = _with_month(text, lowered, month)
+            if span:
+                yield Found(_with_weekday(lowered, span[0]), span[1], "DATE", 0.9)
 
 
 def _with_month(text: str, lowered: str, month: re.Match[str]) -> tuple[int, int] | None:

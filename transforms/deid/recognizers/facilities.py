@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
 from transforms.deid.lexicon import Lexicon
@@ -93,13 +94,13 @@ _FIELD: Final = re.compile(
     r"|lab|laboratory|performing lab|from)(?: name)?:[ \t]*\n?[ \t]*"
 )
 _FIELD_WORDS: Final = frozenset(
-    "facility hospital institution campus location site clinic practice pharmacy school church employer organization shelter lab laboratory"
+    "performing facility hospital institution campus location site clinic practice pharmacy school church employer organization shelter lab laboratory"
     " from".split()
 )
 _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
 
 _TRIGGER_WORDS: Final = frozenset(
-    "work works worked working employed employee employer owned driver volunteer missed graduation retired graduated attends attended attending student teaches teacher"
+    "work works worked working laid fired graduate graduating teaching taught studying retiree volunteering exposures employed employee employer owned driver volunteer missed graduation retired graduated attends attended attending student teaches teacher"
     " volunteers volunteered exposure hr job member congregation enrolled studying studies studied goes school occupation".split()
 )
 _EMPLOYER: Final = re.compile(
@@ -110,12 +111,13 @@ _EMPLOYER: Final = re.compile(
 )
 _PLACE_WORDS: Final = frozenset(
     "vacationing vacation travel traveling traveled travelling trip grew hiking visiting visited camping stationed rear crash accident"
-    " mva mvc fall fell struck fishing hiked traveled be".split()
+    " mva mvc fall fell struck fishing hiked traveled travels vacationed will would drive drove flew fly trips stationed deployed incarcerated collision crashed"
+    " found shoulder trailer off went".split()
 )
 _VISITED: Final = re.compile(
     r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to|grew up (?:near|in|by)|(?:hik(?:ing|ed)|camping|fishing"
     r"|stationed|deployed|incarcerated)(?: (?:at|in|near|on|to))?|visit(?:ing|ed)|(?:rear-?ended|struck|crash(?:ed)?|accident|fall|fell|collision)(?: [a-z]+)? (?:on|at|near)"
-    r"|(?:will|would) be (?:at|in))\s(?:the )?"
+    r"|(?:will|would) be (?:at|in)|shoulder of|trailer off|went to)\s(?:the )?"
 )
 _NAME: Final = re.compile(
     r"[A-Z0-9][\w'&.\-]*(?:[ \n](?:(?:of|and|the|&|de|la|on) )?[A-Z0-9][\w'&\-]*\.?(?=\W|\Z)){0,4}"
@@ -130,7 +132,7 @@ _SAINT: Final = re.compile(
 )
 _SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
 _NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
-_AT: Final = re.compile(r"\b(?:at|from|to|via)\s(?=[A-Z])")
+_AT: Final = frozenset(("at", "from", "to", "via"))
 _ACRONYM: Final = re.compile(r"(?:\b(?:at|from|to|OSH|via)\s|\((?=\w+,))([A-Z]{1,3}(?:H|MC|GH|VAMC|MCH))(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
@@ -150,9 +152,9 @@ class Facilities(ClinicalRecognizer):
         named = [*self._by_field(note), *self._by_kind(note)]
         yield from named
         if not note.words.isdisjoint(_TRIGGER_WORDS):
-            yield from self._by_trigger(note, _EMPLOYER, "ORGANIZATION")
+            yield from self._by_trigger(note, _TRIGGER_WORDS, _EMPLOYER, "ORGANIZATION")
         if not note.words.isdisjoint(_PLACE_WORDS):
-            yield from self._by_trigger(note, _VISITED, "LOCATION-OTHER")
+            yield from self._by_trigger(note, _PLACE_WORDS, _VISITED, "LOCATION-OTHER")
         if note.mixed:
             yield from self._listed(note)
             if not note.words.isdisjoint(("st", "saint", "mt", "mount", "lady", "holy", "sacred")):
@@ -169,8 +171,9 @@ class Facilities(ClinicalRecognizer):
     def _by_field(self, note: Note) -> Iterator[Found]:
         if note.words.isdisjoint(_FIELD_WORDS) or ":" not in note.text:
             return
-        for field in _FIELD.finditer(note.lowered):
-            if not _heads_field(note.lowered, field.start()):
+        for _, at in note.starts(_FIELD_WORDS):
+            field = _FIELD.match(note.lowered, at)
+            if field is None or not _heads_field(note.lowered, at):
                 continue
             value = _FIELD_VALUE.match(note.text, field.end())
             if value and any(
@@ -268,9 +271,12 @@ class Facilities(ClinicalRecognizer):
                     return tail.start(1) + len(name)
         return end
 
-    def _by_trigger(self, note: Note, trigger: re.Pattern[str], label: str) -> Iterator[Found]:
-        for match in trigger.finditer(note.lowered):
-            if is_word_char(note.lowered, match.start() - 1):
+    def _by_trigger(
+        self, note: Note, words_of: frozenset[str], trigger: re.Pattern[str], label: str
+    ) -> Iterator[Found]:
+        for _, at in note.starts(words_of):
+            match = trigger.match(note.lowered, at)
+            if match is None:
                 continue
             name = (_NAME if note.mixed else _PLAIN_NAME).match(note.text, match.end())
             if name is None:
@@ -307,10 +313,11 @@ class Facilities(ClinicalRecognizer):
 
     def _listed(self, note: Note) -> Iterator[Found]:
         """`transferred from Northfield General`: the head of a hospital's name behind a preposition."""
-        if note.words.isdisjoint(("at", "from", "to", "via")):
-            return
-        for preposition in _AT.finditer(note.text):
-            words = list(_WORD.finditer(note.text, preposition.end(), preposition.end() + 40))[:4]
+        for word, at in note.starts(_AT):
+            start = at + len(word) + 1
+            if not note.text[start : start + 1].isupper() or note.text[start - 1] != " ":
+                continue
+            words = list(islice(_WORD.finditer(note.text, start, start + 40), 4))
             for count in range(len(words), 0, -1):
                 name = note.text[words[0].start() : words[count - 1].end()].rstrip(".")
                 lowered = " ".join(name.lower().replace(".", "").split())

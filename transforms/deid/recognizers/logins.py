@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 
 _TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
@@ -17,7 +17,9 @@ _SURE: Final = re.compile(
 _BY: Final = re.compile(
     rf"(?:\b(?:by|id|to|via|user|term|from|epcs:)[ \t\n]{{1,2}}|\((?=\w+\))|(?:/|-|\)) ?|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{{1,2}}){_TOKEN}"
 )
-_WORDS: Final = frozenset("user username userid login logon portal handle screen screenname signed esigned closed opened printed uploaded filed accessed epcs".split())
+_WORDS: Final = frozenset(
+    "user username userid login logon portal handle screen screenname signed esigned closed opened printed uploaded filed accessed epcs".split()
+)
 _DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
 _BADGE: Final = re.compile(r"[a-z]{2,3}\d{3,4}\Z")
 _DOTTED: Final = re.compile(r"[a-z]{2,}[._][a-z]{2,}\d{0,4}\Z")
@@ -42,22 +44,41 @@ class Logins(ClinicalRecognizer):
                 written = note.text[match.start("login") : match.end("login")]
                 if not is_word_char(note.lowered, match.start() - 1) and self._may_be(match["login"], written):
                     yield Found(*match.span("login"), "USERNAME", 0.85)
-        heads = frozenset(
-            word[:_SHORTEST] for word in note.words if len(word) >= _SHORTEST and not self._lexicon.is_ordinary(word)
-        )
-        for match in _BY.finditer(note.lowered):
-            login = match["login"]
-            start, end = match.span("login")
-            if len(login) < _SHORTEST or not self._is_login(note, login, start, end, heads):
+        heads: set[str] | None = None
+        for start, end in self._candidates(note):
+            match = _BY.search(note.lowered, max(0, start - 10), end + 24)
+            if match is None or match.start("login") != start:
                 continue
-            yield Found(start, end, "USERNAME", 0.7)
+            heads = heads if heads is not None else self._heads(note)
+            if self._is_login(note, match["login"], start, match.end("login"), heads):
+                yield Found(start, match.end("login"), "USERNAME", 0.7)
+
+    def _heads(self, note: Note) -> set[str]:
+        return {
+            word[:_SHORTEST] for word in note.words if len(word) >= _SHORTEST and not self._lexicon.is_ordinary(word)
+        }
+
+    @staticmethod
+    def _candidates(note: Note) -> Iterator[tuple[int, int]]:
+        """Start and a lower bound of the end of what is formed like a log-in name."""
+        lowered = note.lowered
+        for start, end in note.numbers:
+            if end - start < 5 and lowered[start - 1 : start].isalpha() and lowered[start - 2 : start - 1].isalpha():
+                yield _head(lowered, start), end
+        for at in occurrences(lowered, "."):
+            if lowered[at - 1 : at].isalpha() and lowered[at + 1 : at + 2].isalpha():
+                yield _head(lowered, at), at + 2
+        for mark in ("(", "/ "):
+            for at in occurrences(lowered, mark):
+                if lowered[at + len(mark) : at + len(mark) + 1].isalpha():
+                    yield at + len(mark), at + len(mark) + _SHORTEST
 
     def _may_be(self, login: str, written: str) -> bool:
         if len(login) < 4 or self._lexicon.is_ordinary(login) or written.istitle():
             return False
         return not login.isalpha() or login not in self._lists.given
 
-    def _is_login(self, note: Note, login: str, start: int, end: int, heads: frozenset[str]) -> bool:
+    def _is_login(self, note: Note, login: str, start: int, end: int, heads: set[str]) -> bool:
         written = note.text[start:end]
         if not (written.islower() or written.isupper()):
             return False
@@ -89,6 +110,12 @@ class Logins(ClinicalRecognizer):
 
     def _holds_name(self, letters: str) -> bool:
         return any(len(part) > 3 and part in self._lists.surnames for part in (letters[1:], letters[:-1], letters[2:]))
+
+
+def _head(lowered: str, at: int) -> int:
+    while at and (lowered[at - 1].isalpha() or lowered[at - 1] in "._"):
+        at -= 1
+    return at
 
 
 _UNITS: Final = frozenset(

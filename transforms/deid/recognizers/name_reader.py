@@ -32,7 +32,7 @@ WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD",
 
 _LAST_FIRST: Final = re.compile(
     r"(?P<last>[^\W\d_]+(?:['’`-][^\W\d_]+)*(?: (?:[Jj][Rr]|[Ss][Rr]|I{2,3}|IV)\.?)?),[ \t]?"
-    r"(?P<first>[^\W\d_]{2,}(?:['’`-][^\W\d_]+)*)(?: [A-Za-z](?:\.(?=\W|\Z)|(?![\w.'/]))(?<! [aA]))?"
+    r"(?P<first>[^\W\d_]{2,}(?:['’`-][^\W\d_]+)*)(?: (?!a |A [A-Z]{2})[A-Za-z](?:\.(?=\W|\Z)|(?![\w.'/])))?"
 )
 _SPLIT: Final = re.compile(r"['’`\-]")
 _LONGEST_ACRONYM: Final = 6

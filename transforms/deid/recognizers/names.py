@@ -40,7 +40,7 @@ _NEXT_NAME: Final = re.compile(
 )
 
 _NAME_LINE: Final = re.compile(
-    r"^[ \t]*([A-Z][A-Z'’\-]+, ?[A-Z][A-Z'’\-]+(?: [A-Z](?:\.|[A-Z'’\-]+)?)?)[ \t]*(?=$|\t|  |\()", re.MULTILINE
+    r"[ \t]*([A-Z][A-Z'’\-]+, ?[A-Z][A-Z'’\-]+(?: [A-Z](?:\.|[A-Z'’\-]+)?)?)[ \t]*(?=$|\t|  |\()", re.MULTILINE
 )
 _COMMA_NAME: Final = re.compile(r"(?:pt|patient)\.?[ \t]{1,2}(?=[^\W\d_]{2,}, ?[^\W\d_])")
 _LOGIN: Final = re.compile(r"\.?\)?  ?\(([a-z][a-z0-9._]{3,20}|[A-Z]{3,10}\d{1,4})\)")
@@ -48,9 +48,10 @@ _DICTATION_INITIALS: Final = re.compile(
     r"(?:^|[ \t])([A-Z]{2,4}[/:](?:[A-Z]{2,4}|[a-z]{2,4}))(?=[ \t]*$|[ \t]+(?:JOB|Job|CONF|Conf|Doc|DOC|#|D:|T:|DD|DT)|[ \t]*\n ?(?:cc|CC|Job|JOB|D:))",
     re.MULTILINE,
 )
-_SIGNED_INITIALS: Final = re.compile(
-    r"(?:[.!?] ?|\n)--?([A-Z]{2,4})[ \t]*(?=\n|\Z)|\b(?:BY|by|By) ([A-Z]{2,4})(?=[.;][ \n]|[ \t]\d{1,2}[/-]\d)"
-)
+_SIGNED_INITIALS: Final = re.compile(r"-([A-Z]{2,4})[ \t]*(?=\n|\Z)")
+_BY_INITIALS: Final = re.compile(r" ([A-Z]{2,4})(?=[.;][ \n]|[ \t]\d{1,2}[/-]\d)")
+_PATIENT: Final = frozenset(("pt", "patient"))
+_BY: Final = frozenset(("by",))
 _DICTATION_WORDS: Final = frozenset(
     ("d", "t", "dd", "dt", "dv", "job", "conf", "cc", "dictated", "transcribed", "dea", "npi", "lic", "license", "md")
 )
@@ -84,7 +85,7 @@ _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 def _by_word(phrases: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
     """Phrases, each with its label, by the first run of letters in them: see `Note.words`."""
     table: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for phrase, label in phrases:
+    for phrase, label in {phrase: label for phrase, label in reversed(list(phrases))}.items():  # the first label counts
         table[_FIRST_LETTERS.findall(phrase)[0]].append((phrase, label))
     return dict(table)
 
@@ -225,25 +226,39 @@ class Names(ClinicalRecognizer):
     def _lines(self, note: Note) -> Iterator[Found]:
         """`SMITH, JOHN A` on a line of its own, `pt Smith, John`, `/s/ Jane Roe`."""
         text, lowered = note.text, note.lowered
-        if "," in text:
-            for match in _NAME_LINE.finditer(text):
+        for comma in occurrences(text, ","):
+            if not text[comma - 1 : comma].isupper():
+                continue
+            match = _NAME_LINE.match(text, text.rfind("\n", 0, comma) + 1)
+            if match and match.end() > comma:
                 if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
                     yield Found(*match.span(1), "PATIENT", 0.7)
-        for match in _COMMA_NAME.finditer(lowered):
-            name = (
-                None if is_word_char(lowered, match.start() - 1) else self._reader.read(text, match.end(), sure=False)
-            )
+        for _, at in note.starts(_PATIENT):
+            named = _COMMA_NAME.match(lowered, at)
+            name = self._reader.read(text, named.end(), sure=False) if named else None
             if name and "," in text[name[0] : name[1]]:
                 yield Found(*name, "PATIENT", 0.85)
-        if not _DICTATION_WORDS.isdisjoint(note.words):
-            for initials in _DICTATION_INITIALS.finditer(text):
-                before = text[max(0, initials.start() - 60) : initials.start()]
-                if _DICTATED.search(before) or _DICTATED_AFTER.match(text, initials.end()):
-                    yield Found(*initials.span(1), "DOCTOR", 0.7)
-        for initials in _SIGNED_INITIALS.finditer(text):
-            group = 1 if initials[1] else 2
-            if initials[group].lower() not in _NO_INITIALS:
-                yield Found(*initials.span(group), "DOCTOR", 0.6)
+        for mark in ("/", ":") if not _DICTATION_WORDS.isdisjoint(note.words) else ():
+            for at in occurrences(text, mark):
+                if not text[at - 1 : at].isupper() or not text[at + 1 : at + 2].isalpha():
+                    continue
+                initials = _DICTATION_INITIALS.search(text, max(0, at - 6), at + 20)
+                if initials and initials.start(1) < at < initials.end(1):
+                    before = text[max(0, initials.start() - 60) : initials.start()]
+                    if _DICTATED.search(before) or _DICTATED_AFTER.match(text, initials.end()):
+                        yield Found(*initials.span(1), "DOCTOR", 0.7)
+        for at in occurrences(text, "-"):
+            initials = _SIGNED_INITIALS.match(text, at)
+            if (
+                initials
+                and text[:at].rstrip(" -")[-1:] in (".", "!", "?", "\n")
+                and initials[1].lower() not in _NO_INITIALS
+            ):
+                yield Found(*initials.span(1), "DOCTOR", 0.6)
+        for _, at in note.starts(_BY):
+            initials = _BY_INITIALS.match(text, at + 2)
+            if initials and initials[1].lower() not in _NO_INITIALS:
+                yield Found(*initials.span(1), "DOCTOR", 0.6)
         if "//" in text or "/s/" in lowered:
             for match in _SIGNATURE.finditer(lowered):
                 name = self._reader.read(text, match.end(), sure=False)

@@ -40,17 +40,20 @@ _PAIR: Final = re.compile(
 _TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
 _MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
 
+_HEAD: Final = 3
 _ANCHOR: Final = re.compile(r"[a-z/]+")
 
 
-def _triggers() -> list[tuple[str, re.Pattern[str], str]]:
-    """For each form: letters that its match begins with, its pattern with number, its label."""
+def _triggers() -> list[tuple[str, str, re.Pattern[str], str]]:
+    """For each form: how its first word begins, letters that its match begins with, its pattern, its label."""
     rows = []
     for label, forms in table("numbers.toml").items():
         value = {"VEHICLE": _PLATE, "LICENSE": _LICENSE}.get(label, _VALUE)
         for form in (*forms["free"], *(form + _NAMED for form in forms["named"])):
             for anchor in _anchors(form):
-                rows.append((anchor, re.compile(rf"(?:{form})(?![a-z]){_GAP}{value}"), label))
+                rows.append(
+                    (anchor.split("/")[0][:_HEAD], anchor, re.compile(rf"(?:{form})(?![a-z]){_GAP}{value}"), label)
+                )
     return rows
 
 
@@ -74,7 +77,6 @@ def _certain(form: str, letters: re.Match[str]) -> str:
 _TRIGGERS: Final = _triggers()
 _NO_ID: Final = re.compile(r"(?:(?:19|20)\d\d|\d{1,2}/\d{1,2}(?:/\d+)?|\d+\.\d+)\Z")
 
-_RUN: Final = re.compile(r"\d{3,}")
 _UNITS: Final = r"copies|cfu|iu|units?|u|cells|particles|colon|mg|ml|mcg|ug|ng|vg|cc|kcal|cal|mm|platelets|k|l|g"
 _QUANTITY_AFTER: Final = re.compile(rf"\s?(?:(?:{_UNITS})(?![a-z])|[/%])")
 _QUANTITY: Final = re.compile(rf"\d+(?:{_UNITS}|[x]\d*|s|th|st|nd|rd|am|pm|h|hrs?|f|c|w|d|y|yo)\Z")
@@ -101,14 +103,19 @@ class Numbers(ClinicalRecognizer):
     title: ClassVar[str] = "numbers"
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
+        lowered = note.lowered
+        if not note.numbers and "*" not in lowered:
+            return
         yield from _social(lowered)
-        for anchor, pattern, label in _TRIGGERS:
+        heads = {word[:_HEAD] for word in note.words}
+        for head, anchor, pattern, label in _TRIGGERS:
+            if head not in heads:
+                continue
             for at in occurrences(lowered, anchor):
                 found = None if is_word_char(lowered, at - 1) else _triggered(lowered, at, pattern, label)
                 if found:
                     yield found
-        yield from _by_form(lowered)
+        yield from _by_form(note)
         if any(hint in lowered for hint in _IMAGE_HINTS):
             for suffix in _IMAGE.finditer(lowered):
                 name = _FILE_NAME.search(lowered, max(0, suffix.start() - 60), suffix.start())
@@ -149,12 +156,13 @@ def _digits(value: str) -> int:
     return sum(char.isdigit() for char in value)
 
 
-def _by_form(lowered: str) -> Iterator[Found]:
+def _by_form(note: Note) -> Iterator[Found]:
+    lowered = note.lowered
     done = 0
-    for run in _RUN.finditer(lowered):
-        if run.start() < done:
+    for begin, stop in note.numbers:
+        if begin < done or stop - begin < 3:
             continue
-        start, end = _token(lowered, *run.span())
+        start, end = _token(lowered, begin, stop)
         done = end
         found = _code(lowered, start, end)
         if found:
@@ -177,7 +185,7 @@ def _by_form(lowered: str) -> Iterator[Found]:
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)
-    for match in _PAIR.finditer(lowered):
+    for match in _PAIR.finditer(lowered) if not note.words.isdisjoint(("serial", "sn", "s")) else ():
         for side in ("right", "left"):
             if _digits(match[side]) > 2:
                 yield Found(*match.span(side), "DEVICE", 0.85)

@@ -104,7 +104,7 @@ def test_the_words_around_a_figure_make_it_a_date(text: str, dates: list[str]) -
         "Since 2019 he smokes; in 1998 he stopped. In the 1980s too.",
         "May take 2 tablets. He may 3 times a day.",
         "The patient may march 4 miles",
-        "seen on Monday and Tuesday",
+        "every other day; he sat up; sun exposure; O2 sat 92%; they wed",
         "MAR reviewed, OCT done",
         "marked decrease of the septum, second toe",
         "ratio 1/3 of the lumen",
