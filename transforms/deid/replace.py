@@ -7,7 +7,7 @@ be kept, logged or pickled without holding PHI.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -99,15 +99,13 @@ class OffsetMap:
             raw_at, at = edit.raw_end, edit.end
 
 
-def replace(
-    text: str, spans: Sequence[PhiSpan], by: Sequence[str] | Callable[[str, PhiSpan], str]
-) -> tuple[str, OffsetMap]:
+def replace(text: str, spans: Sequence[PhiSpan], by: Sequence[str]) -> tuple[str, OffsetMap]:
     """Puts its replacement in the place of each span.
 
     Args:
         text: raw text.
         spans: sorted and disjoint.
-        by: one replacement per span, or what gives it from the raw characters and the span.
+        by: one replacement per span.
 
     Returns:
         The replaced text and the map between both, already verified.
@@ -119,13 +117,12 @@ def replace(
     pieces: list[str] = []
     edits: list[Edit] = []
     raw_at = at = 0
-    if not callable(by) and len(by) != len(spans):
+    if len(by) != len(spans):
         raise ReplacementError(f"{len(by)} replacements are not one for each of {len(spans)} spans")
-    for number, span in enumerate(spans):
+    for span, new in zip(spans, by, strict=True):
         if not raw_at <= span.start < span.end <= len(text):
             raise ReplacementError(f"span [{span.start}, {span.end}) is out of order or out of the text")
         start = at + span.start - raw_at
-        new = by(text[span.start : span.end], span) if callable(by) else by[number]
         pieces += (text[raw_at : span.start], new)
         raw_at, at = span.end, start + len(new)
         edits.append(Edit(span.start, span.end, start, at))

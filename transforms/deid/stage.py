@@ -212,8 +212,7 @@ class DeidentifyWorker:
     def _one(
         self, text: str, spans: list[PhiSpan], facts: NoteFacts, known: KnownPhi
     ) -> tuple[str, list[dict[str, Any]]]:
-        replacements = iter(self._replacement.replacements(text, spans, facts))
-        replaced, offsets = replace(text, spans, lambda *_: next(replacements))
+        replaced, offsets = replace(text, spans, self._replacement.replacements(text, spans, facts))
         for span in known.find(replaced, self._lexicon):
             if not any(edit.start < span.end and span.start < edit.end for edit in offsets.edits):
                 raise LeakError(f"known PHI is left at [{span.start}, {span.end})")

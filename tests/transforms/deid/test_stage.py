@@ -90,14 +90,20 @@ class FailsOn(EntityRecognizer):  # type: ignore[misc]
         return []
 
 
+def plain(text: str) -> str:
+    """The tags without the numbers that tell one from another."""
+    return re.sub(r"-\d+\]", "]", text)
+
+
 def test_phi_goes_and_the_rest_stays() -> None:
     out = chain().process(table(NOTE, names=[["John A Kowalski"]]))
-    text = out["text"][0].as_py()
+    assert out["text"][0].as_py().count("[PATIENT-1]") == 2
+    text = plain(out["text"][0].as_py())
     assert text == (
         "[HOSPITAL]\n"
-        "Patient: [PATIENT]    MRN: [MEDICALRECORD]  DOB: [DATE]  SSN [SSN]\n"
-        "Mr. [PATIENT] is a [AGE]-year-old man seen by Dr. [DOCTOR] on [DATE]. Strength 5/5, BP 120/80.\n"
-        "Call [PHONE] or [EMAIL]. Lives at [STREET], [CITY], MA [ZIP].\n"
+        "Patient: [PATIENT]    MRN: [MEDICALRECORD]  DOB: [DATE] 1950  SSN [SSN]\n"
+        "Mr. [PATIENT] is a 90+-year-old man seen by Dr. [DOCTOR] on [DATE] 2019. Strength 5/5, BP 120/80.\n"
+        "Call [PHONE] or [EMAIL]. Lives at [STREET], [CITY], MA 011.\n"
         "Foley catheter, Parkinson disease. Dr. X. MM/DD/YYYY. [**2123-4-5**] [**Known lastname 12**] ___\n"
         "Dictated by: [DOCTOR], MD. [DOCTOR] agrees. Encounter [IDNUM].\n"
     )
@@ -113,7 +119,8 @@ def test_phi_rows_point_into_both_texts() -> None:
     rows = out["phi"][0].as_py()
     assert [row["raw_start"] for row in rows] == sorted(row["raw_start"] for row in rows)
     for row in rows:
-        assert text[row["start"] : row["end"]] == f"[{row['label']}]"
+        tag = {"AGE": "90+", "ZIP": "011"}.get(row["label"], f"[{row['label']}]")
+        assert plain(text[row["start"] : row["end"]]).startswith(tag)
     by_raw = {
         NOTE[row["raw_start"] : row["raw_end"]]: (row["label"], row["safe_harbor"], row["recognizer"]) for row in rows
     }
@@ -146,7 +153,7 @@ def test_a_note_does_not_depend_on_its_neighbours() -> None:
 def test_the_taggers_spans_count_and_their_names_echo() -> None:
     note = "Ambulated with Kaczander. Later KACZANDER slept. Parkinson tremor. Born 1950."
     text = chain(tagger=WordTagger("Kaczander|Parkinson")).process(table(note))["text"][0].as_py()
-    assert text == "Ambulated with [PATIENT]. Later [PATIENT] slept. Parkinson tremor. Born 1950."
+    assert plain(text) == "Ambulated with [PATIENT]. Later [PATIENT] slept. Parkinson tremor. Born 1950."
     years = chain(tagger=WordTagger("in 1950|20/25|age 12", "DATE"))
     assert years.process(table("Born in 1950, vision 20/25, at age 12."))["phi"][0].as_py() == []
 
@@ -249,7 +256,7 @@ def test_known_phi_that_is_left_fails_the_note(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_tag_that_equals_a_name_is_no_leak() -> None:
     out = chain().process(table("Ann Date came on 3/4/19", names=[["Ann Date"]]))
-    assert out["text"][0].as_py() == "[PATIENT] came on [DATE]"
+    assert out["text"][0].as_py() == "[PATIENT-1] came on [DATE] 2019"
 
 
 def test_an_empty_table_has_the_right_types() -> None:

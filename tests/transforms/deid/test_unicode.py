@@ -198,5 +198,5 @@ def test_half_of_a_pair_moves_no_offset() -> None:
     detector = FindPhi().open()._detector
     spans = detector.detect(text, KnownPhi.of(["Kowalski"]))
     assert [text[span.start : span.end] for span in spans] == ["Maria Kaczander", "3/4/2019", "Kowalski"]
-    new, _ = replace(text, spans, lambda _, span: f"[{span.label}]")
+    new, _ = replace(text, spans, [f"[{span.label}]" for span in spans])
     assert new == "seen \ud83d by Dr. [DOCTOR]\udc69 on [DATE] \udcff [PATIENT]"
