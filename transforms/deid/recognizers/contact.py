@@ -47,7 +47,7 @@ class Phones(ClinicalRecognizer):
     title: ClassVar[str] = "phones"
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
+        lowered = note.lowered
         for pattern in (_CORE, _WITH_EXTENSION):
             for match in pattern.finditer(lowered):
                 if found := _full(lowered, match):
@@ -78,9 +78,9 @@ class Phones(ClinicalRecognizer):
                 at = before.find(letter)
                 if at >= 0:
                     begin = number - len(before) + at
-                    match = None if is_word_char(lowered, begin - 1) else pattern.match(lowered, begin)
-                    if match:
-                        yield Found(begin, match.end(), "PHONE", 0.6)
+                    number_match = None if is_word_char(lowered, begin - 1) else pattern.match(lowered, begin)
+                    if number_match:
+                        yield Found(begin, number_match.end(), "PHONE", 0.6)
         if not note.words.isdisjoint(_DEGREE_WORDS):
             for badge in _AFTER_DEGREE.finditer(lowered):
                 if not is_word_char(lowered, badge.start() - 1):
@@ -161,7 +161,7 @@ class NetAddresses(ClinicalRecognizer):
     title: ClassVar[str] = "addresses"
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
+        lowered = note.lowered
         for at in occurrences(lowered, "@"):
             domain = _DOMAIN.match(lowered, at) or _DOMAIN.match(lowered, at - 1) if at else None
             local = _LOCAL.search(lowered, max(0, at - 64), domain.start()) if domain else None

@@ -46,12 +46,12 @@ class Logins(ClinicalRecognizer):
                     yield Found(*match.span("login"), "USERNAME", 0.85)
         heads: set[str] | None = None
         for start, end in self._candidates(note):
-            match = _BY.search(note.lowered, max(0, start - 10), end + 24)
-            if match is None or match.start("login") != start:
+            by = _BY.search(note.lowered, max(0, start - 10), end + 24)
+            if by is None or by.start("login") != start:
                 continue
             heads = heads if heads is not None else self._heads(note)
-            if self._is_login(note, match["login"], start, match.end("login"), heads):
-                yield Found(start, match.end("login"), "USERNAME", 0.7)
+            if self._is_login(note, by["login"], start, by.end("login"), heads):
+                yield Found(start, by.end("login"), "USERNAME", 0.7)
 
     def _heads(self, note: Note) -> set[str]:
         return {
