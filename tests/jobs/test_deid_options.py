@@ -12,7 +12,7 @@ from tests.jobs.conftest import Run
 from tests.pipelines.toys import read_tables, write_notes
 
 TEXTS = [
-    "Band 4417 reads zoltan brix. Ward Marigold, study zq-118. Seen 3/4/2019.",
+    "Band 441790 reads Zoltan Brix. Ward Marigold, study zq-118. Seen 3/4/2019.",
     "No band. Ward Hyacinth. Mr. Brix is well.",
 ]
 QUICK = ("--engine", "local", "--stages", "validate,deidentify", "--set", "deidentify.tagger=false")
@@ -35,7 +35,7 @@ class Wards(PatternRecognizer):
 
 @pytest.fixture
 def notes(tmp_path: Path) -> str:
-    columns = {"note_id": ["a", "b"], "text": TEXTS, "band": [4417, None], "names": [["Zoltan Brix"], None]}
+    columns = {"note_id": ["a", "b"], "text": TEXTS, "band": [441790, None], "names": [["Zoltan Brix"], None]}
     return write_notes(tmp_path / "in" / "notes.parquet", pa.table(columns))
 
 
@@ -66,7 +66,7 @@ def test_known_columns_and_further_recognizers(notemill: Run, notes: str, rules:
     )
     assert notemill("run", "--input", notes, "--output", str(out), "--config", str(job), *QUICK)[0] == 0
     first, second = texts(out)
-    assert first == "Band **** reads ****** ****. Ward ********, study ******. Seen ********."
+    assert first == "Band ****** reads ****** ****. Ward ********, study ******. Seen ********."
     assert second == "No band. Ward ********. Mr. **** is well."
     phi = {(row["label"], row["recognizer"]) for row in read_tables(out)["phi"].to_pylist()}
     assert {("DEVICE", "known"), ("PATIENT", "known"), ("ROOM", "Wards"), ("ROOM", "Studies")} <= phi
