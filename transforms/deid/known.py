@@ -50,6 +50,7 @@ _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _ELSEWHERE: Final = frozenset(("DATE", "STREET"))
 """Labels whose values are not searched for as they are."""
 _WORDS_TOO: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
+_ASCII_RUN: Final = re.compile(r"[a-z]{4,}")
 _LETTER_RUN: Final = re.compile(r"[^\W\d_]{4,}")
 _COMPOUND: Final = re.compile(
     r"(?:[^\W\d_]+[-'])+[^\W\d_]+|\b(?:de la|de los|del|van der|van den|van|von|de|di|da|st\.?|mac|mc|o) [^\W\d_]+"
@@ -190,8 +191,9 @@ def _misspelt(lowered: str, parts: Iterable[str], lexicon: Lexicon) -> list[str]
     if not long:
         return []
     heads, tails = {part[:2] for part in long}, {part[-2:] for part in long}
+    run = _ASCII_RUN if lowered.isascii() else _LETTER_RUN
     near = {
-        word for word in _LETTER_RUN.findall(lowered) if word[:2] in heads or word[-2:] in tails
+        word for word in set(run.findall(lowered)) if word[:2] in heads or word[-2:] in tails
     }  # one change leaves one end as it is
     return sorted(
         word

@@ -48,18 +48,20 @@ class Phones(ClinicalRecognizer):
 
     def find(self, note: Note) -> Iterator[Found]:
         lowered = note.lowered
-        for pattern in (_CORE, _WITH_EXTENSION):
-            for match in pattern.finditer(lowered):
-                if found := _full(lowered, match):
-                    yield found
-            if "x" not in lowered:
-                break
-        for match in _SHORT.finditer(lowered):
-            start, end = match.span()
-            if start and (is_word_char(lowered, start - 1) or lowered[start - 1] in "-./"):
+        for begin, stop in note.numbers:
+            length = stop - begin
+            if length < 3:
                 continue
-            if _SHORT_BEFORE.search(lowered, max(0, start - 40), start) or _is_exchange(match):
-                yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.8)
+            # The country's 1 may be written at once with the rest.
+            for start in (begin, begin + 1) if length in (4, 11) else (begin,):
+                match = _CORE.match(lowered, start) or _WITH_EXTENSION.match(lowered, start)
+                found = _full(lowered, match) if match else None
+                if found:
+                    yield found
+            short = _SHORT.match(lowered, begin) if length == 3 else None
+            if short and not (begin and (is_word_char(lowered, begin - 1) or lowered[begin - 1] in "-./")):
+                if _SHORT_BEFORE.search(lowered, max(0, begin - 40), begin) or _is_exchange(short):
+                    yield Found(begin, _end(lowered, short.end()), _label(lowered, begin, short.end()), 0.8)
         for trigger in _TRIGGERS:
             if trigger not in lowered:
                 continue

@@ -99,7 +99,6 @@ class Dates(ClinicalRecognizer):
     title: ClassVar[str] = "dates"
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
         named = list(_named(note))
         yield from named
         yield from _numeric(note, [(found.start, found.end) for found in named])

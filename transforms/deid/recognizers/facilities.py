@@ -132,8 +132,8 @@ _SAINT: Final = re.compile(
 )
 _SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
 _NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
-_AT: Final = frozenset(("at", "from", "to", "via"))
-_ACRONYM: Final = re.compile(r"(?:\b(?:at|from|to|OSH|via)\s|\((?=\w+,))([A-Z]{1,3}(?:H|MC|GH|VAMC|MCH))(?=[\s,.;:)])")
+_AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
+_ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
 
@@ -163,9 +163,6 @@ class Facilities(ClinicalRecognizer):
                         note.text, max(0, saint.start() - 8), saint.start()
                     ) and not _NO_SAINT.match(saint.group()):
                         yield Found(*saint.span(), "HOSPITAL", 0.6)
-            for acronym in _ACRONYM.finditer(note.text):
-                if acronym[1] not in _NO_ACRONYM:
-                    yield Found(*acronym.span(1), "HOSPITAL", 0.6)
         yield from _acronyms(note, named)
 
     def _by_field(self, note: Note) -> Iterator[Found]:
@@ -313,9 +310,11 @@ class Facilities(ClinicalRecognizer):
 
     def _listed(self, note: Note) -> Iterator[Found]:
         """`transferred from Northfield General`: the head of a hospital's name behind a preposition."""
-        for word, at in note.starts(_AT):
-            start = at + len(word) + 1
-            if not note.text[start : start + 1].isupper() or note.text[start - 1] != " ":
+        for preposition in _AT.finditer(note.text):
+            start = preposition.end()
+            acronym = _ACRONYM.match(note.text, start)
+            if acronym and acronym.group() not in _NO_ACRONYM:
+                yield Found(*acronym.span(), "HOSPITAL", 0.6)
                 continue
             words = list(islice(_WORD.finditer(note.text, start, start + 40), 4))
             for count in range(len(words), 0, -1):

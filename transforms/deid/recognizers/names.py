@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
@@ -17,11 +17,12 @@ _TITLE: Final = re.compile(
     r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev|sr|sra|fr|sister)\.?(?: and (?:mr|mrs|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
     r"|(?:dr|mr|mrs|ms)[.:](?=[a-z])"
 )
-_TITLES: Final = ("dr", "doctor", "mr", "ms", "miss", "prof", "rev", "fr", "sr", "sra")
-_OF_DOCTORS: Final = ("dr", "doctor", "prof")
-_DEGREE_HINTS: Final = (
-    *("M.D", "MD", "D.O", "DO", "RN", "R.N", "Ph", "NP", "N.P", "PA", "P.A", "CRNA", "SW", "DPM", "D.P", "DDS"),
-    *("DMD", "MBBS", "LPN", "FAC", ", MS", ", OD", ", PT", ", OT", ", RD", "CN", "RRT", "SLP", "Esq"),
+_OF_DOCTORS: Final = frozenset(("dr", "drs", "doctor", "prof", "professor"))
+_OF_CLERGY: Final = frozenset(("sr", "sra", "fr", "sister"))
+_TITLES: Final = _OF_DOCTORS | _OF_CLERGY | {"mr", "mrs", "ms", "miss", "mister", "rev"}
+_DEGREE_WORDS: Final = frozenset(
+    "md d rn ph phd n np p pa crna lcsw msw pharmd aprn arnp fnp cnm dpm dds dmd mbbs b lpn facs facp do ms od cna pt ot rd ma rrt"
+    " slp esq".split()
 )
 
 _DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
@@ -82,17 +83,18 @@ _SPEAKS: Final = tuple(
 _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 
 
-def _by_word(phrases: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    """Phrases, each with its label, by the first run of letters in them: see `Note.words`."""
-    table: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for phrase, label in {phrase: label for phrase, label in reversed(list(phrases))}.items():  # the first label counts
-        table[_FIRST_LETTERS.findall(phrase)[0]].append((phrase, label))
-    return dict(table)
+def _by_first_word() -> dict[str, list[tuple[str, str, re.Pattern[str]]]]:
+    """Phrases, each with its label and what may stand between it and a name, by the first run of letters in them."""
+    phrases: dict[str, list[tuple[str, str, re.Pattern[str]]]] = defaultdict(list)
+    labels = {phrase: label for phrase, label in reversed(_SPEAKS)}  # the first label counts
+    links = [(phrase, label, _SPEAKS_LINK) for phrase, label in labels.items()]
+    for phrase, label, link in [*links, *((relative, "PATIENT", _RELATIVE_LINK) for relative in _RELATIVES)]:
+        phrases[_FIRST_LETTERS.findall(phrase)[0]].append((phrase, label, link))
+    return dict(phrases)
 
 
 _FIRST_LETTERS: Final = re.compile(r"[a-z]+")
-_SPEAKS_BY_WORD: Final = _by_word(_SPEAKS)
-_RELATIVES_BY_WORD: Final = _by_word((relative, "PATIENT") for relative in _RELATIVES)
+_PHRASES: Final = _by_first_word()
 
 
 class Names(ClinicalRecognizer):
@@ -109,7 +111,7 @@ class Names(ClinicalRecognizer):
     def find(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
         yield from self._titles(note)
-        if any(hint in text for hint in _DEGREE_HINTS):
+        if not note.words.isdisjoint(_DEGREE_WORDS):
             yield from self._degrees(text)
         yield from self._fields(text, lowered)
         yield from self._sentences(note)
@@ -117,22 +119,22 @@ class Names(ClinicalRecognizer):
 
     def _titles(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
-        for title in _TITLES:
-            if title not in note.words and title + "s" not in note.words and title not in ("mr", "prof"):
+        for title, at in note.starts(_TITLES):
+            match = _TITLE.match(lowered, at)
+            if match is None or match.group().startswith(("doctor.", "professor.", "sister.", "miss.")):
+                continue  # a sentence's end
+            if not self._is_title(text[at : match.end()].strip(), text, match.end()):
                 continue
-            label = "DOCTOR" if title in _OF_DOCTORS else "PATIENT"
-            for at in occurrences(lowered, title):
-                match = None if is_word_char(lowered, at - 1) else _TITLE.match(lowered, at)
-                if match and match.group().startswith(("doctor.", "professor.", "sister.", "miss.")):
-                    continue  # a sentence's end
-                if match and self._is_title(text[at : match.end()].strip(), text, match.end()):
-                    name = self._reader.read(text, match.end(), sure=True)
-                    if name and title not in ("sr", "sra", "fr"):
-                        yield Found(*name, label, 0.95)
-                        if lowered.startswith("s", at + len(title)):  # `Drs. Rose and Hand`
-                            yield from self._further_names(text, lowered, name[1], label, sure=True)
-                    elif name and text[at].isupper() and text[name[0]].isupper():
-                        yield Found(*name, "PATIENT", 0.8)
+            name = self._reader.read(text, match.end(), sure=True)
+            if name is None:
+                continue
+            if title not in _OF_CLERGY:
+                label = "DOCTOR" if title in _OF_DOCTORS else "PATIENT"
+                yield Found(*name, label, 0.95)
+                if title == "drs":  # `Drs. Rose and Hand`
+                    yield from self._further_names(text, lowered, name[1], label, sure=True)
+            elif text[at].isupper() and text[name[0]].isupper():
+                yield Found(*name, "PATIENT", 0.8)
 
     def _is_title(self, written: str, text: str, at: int) -> bool:
         """`MS Contin`, `MR HEAD`, `mild MR. No gradient` hold no titles: in capitals only before capitals."""
@@ -195,19 +197,26 @@ class Names(ClinicalRecognizer):
 
     def _sentences(self, note: Note) -> Iterator[Found]:
         """`discussed with Jane Roe`, `his wife, Maria`."""
-        for phrases, pattern in ((_SPEAKS_BY_WORD, _SPEAKS_LINK), (_RELATIVES_BY_WORD, _RELATIVE_LINK)):
-            for word in note.words & phrases.keys():
-                for phrase, label in phrases[word]:
-                    for at in occurrences(note.lowered, phrase):
-                        end = at + len(phrase)
-                        if is_word_char(note.lowered, at - 1) or is_word_char(note.lowered, end):
-                            continue
-                        link = pattern.match(note.lowered, end)
-                        if link:
-                            yield from self._mixed_case_name(note.text, at, link.end(), label)
+        lowered = note.lowered
+        for word, at in note.starts(_PHRASES.keys()):
+            for phrase, label, pattern in _PHRASES[word]:
+                end = at + len(phrase)
+                if not lowered.startswith(phrase, at) or is_word_char(lowered, end):
+                    continue
+                link = pattern.match(lowered, end)
+                if link:
+                    yield from self._mixed_case_name(note, at, link.end(), label)
 
-    def _mixed_case_name(self, text: str, trigger: int, at: int, label: str) -> Iterator[Found]:
+    def _mixed_case_name(self, note: Note, trigger: int, at: int, label: str) -> Iterator[Found]:
         """A name that stands in a sentence: not in capitals, unless the words before it are."""
+        text = note.text
+        if (
+            note.mixed
+            and not text[at : at + 1].isupper()
+            and note.lowered[at : at + 3].isalpha()
+            and self._is_plain(note, at)
+        ):
+            return
         name = self._reader.read(text, at, sure=False)
         if name is None or self._lexicon.is_used_as_eponym(text, name[1]):
             return
@@ -221,7 +230,12 @@ class Names(ClinicalRecognizer):
             return  # in capitals, any word may follow
         yield Found(*name, label, 0.8)
         if text[name[1] : name[1] + 1] == "/" or text.startswith((" and ", " & "), name[1]):
-            yield from self._further_names(text, text.lower(), name[1], label)
+            yield from self._further_names(text, note.lowered, name[1], label)
+
+    def _is_plain(self, note: Note, at: int) -> bool:
+        """Whether an ordinary word begins at `at`: asked first, for most words are."""
+        word = WORD.match(note.lowered, at)
+        return word is not None and self._lexicon.is_ordinary(word.group())
 
     def _lines(self, note: Note) -> Iterator[Found]:
         """`SMITH, JOHN A` on a line of its own, `pt Smith, John`, `/s/ Jane Roe`."""

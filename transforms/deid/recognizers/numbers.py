@@ -7,6 +7,7 @@ code is nobody's lab value and counts as "any other unique identifying number" (
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -44,17 +45,15 @@ _HEAD: Final = 3
 _ANCHOR: Final = re.compile(r"[a-z/]+")
 
 
-def _triggers() -> list[tuple[str, str, re.Pattern[str], str]]:
-    """For each form: how its first word begins, letters that its match begins with, its pattern, its label."""
-    rows = []
+def _triggers() -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    """The pattern, with its number, and the label of each form, by the letters that its match begins with."""
+    rows: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
     for label, forms in table("numbers.toml").items():
         value = {"VEHICLE": _PLATE, "LICENSE": _LICENSE}.get(label, _VALUE)
         for form in (*forms["free"], *(form + _NAMED for form in forms["named"])):
             for anchor in _anchors(form):
-                rows.append(
-                    (anchor.split("/")[0][:_HEAD], anchor, re.compile(rf"(?:{form})(?![a-z]){_GAP}{value}"), label)
-                )
-    return rows
+                rows[anchor].append((re.compile(rf"(?:{form})(?![a-z]){_GAP}{value}"), label))
+    return dict(rows)
 
 
 def _anchors(form: str) -> list[str]:
@@ -75,6 +74,10 @@ def _certain(form: str, letters: re.Match[str]) -> str:
 
 
 _TRIGGERS: Final = _triggers()
+_ANCHORS: Final = tuple((anchor.split("/")[0][:_HEAD], anchor) for anchor in _TRIGGERS)
+_REACH: Final = 80
+"""No form with what stands between it and its number is longer."""
+_DIGIT_NEAR: Final = re.compile(r"\d")
 _NO_ID: Final = re.compile(r"(?:(?:19|20)\d\d|\d{1,2}/\d{1,2}(?:/\d+)?|\d+\.\d+)\Z")
 
 _UNITS: Final = r"copies|cfu|iu|units?|u|cells|particles|colon|mg|ml|mcg|ug|ng|vg|cc|kcal|cal|mm|platelets|k|l|g"
@@ -106,15 +109,18 @@ class Numbers(ClinicalRecognizer):
         lowered = note.lowered
         if not note.numbers and "*" not in lowered:
             return
-        yield from _social(lowered)
+        yield from _social(note)
         heads = {word[:_HEAD] for word in note.words}
-        for head, anchor, pattern, label in _TRIGGERS:
+        for head, anchor in _ANCHORS:
             if head not in heads:
                 continue
             for at in occurrences(lowered, anchor):
-                found = None if is_word_char(lowered, at - 1) else _triggered(lowered, at, pattern, label)
-                if found:
-                    yield found
+                if is_word_char(lowered, at - 1) or not _DIGIT_NEAR.search(lowered, at, at + _REACH):
+                    continue
+                for pattern, label in _TRIGGERS[anchor]:
+                    found = _triggered(lowered, at, pattern, label)
+                    if found:
+                        yield found
         yield from _by_form(note)
         if any(hint in lowered for hint in _IMAGE_HINTS):
             for suffix in _IMAGE.finditer(lowered):
@@ -123,19 +129,24 @@ class Numbers(ClinicalRecognizer):
                     yield Found(name.start(), suffix.end(), "PHOTO", 0.9)
 
 
-def _social(lowered: str) -> Iterator[Found]:
-    for match in _SSN.finditer(lowered):
-        if not is_word_char(lowered, match.start() - 1) and lowered[match.start() - 1 : match.start()] != "-":
+def _social(note: Note) -> Iterator[Found]:
+    lowered = note.lowered
+    for begin, stop in note.numbers:
+        match = _SSN.match(lowered, begin) if stop - begin == 3 else None
+        if match and not is_word_char(lowered, begin - 1) and lowered[begin - 1 : begin] != "-":
             yield Found(*match.span(), "SSN", 0.99 if match[1] else 0.9)
-    for literal in ("ss", "soc"):
-        for at in occurrences(lowered, literal):
-            named = None if is_word_char(lowered, at - 1) else _SSN_WORD.match(lowered, at)
-            if named:
-                yield Found(*named.span(1), "SSN", 0.97)
-    for at in occurrences(lowered, "last"):
+    for _, at in note.starts(_SSN_WORDS):
+        named = _SSN_WORD.match(lowered, at)
+        if named:
+            yield Found(*named.span(1), "SSN", 0.97)
+    for _, at in note.starts(_LAST):
         four = _LAST_FOUR.match(lowered, at)
         if four:
             yield Found(*four.span(1), "SSN", 0.8)
+
+
+_SSN_WORDS: Final = frozenset(("ss", "ssn", "soc", "social"))
+_LAST: Final = frozenset(("last",))
 
 
 def _triggered(lowered: str, at: int, pattern: re.Pattern[str], label: str) -> Found | None:
@@ -167,21 +178,10 @@ def _by_form(note: Note) -> Iterator[Found]:
         found = _code(lowered, start, end)
         if found:
             yield found
-    for match in _CARD.finditer(lowered):
-        if not is_word_char(lowered, match.start() - 1) and _is_luhn(match.group()):
-            yield Found(*match.span(), "ACCOUNT", 0.9)
-    for match in _MEMBER.finditer(lowered):
-        if not is_word_char(lowered, match.start() - 1) and lowered[match.start() - 1 : match.start()] != "-":
-            yield Found(*match.span(), "HEALTHPLAN", 0.8)
-    for match in _TRIPLE.finditer(lowered):
-        if is_word_char(lowered, match.start() - 1) or lowered[match.start() - 1 : match.start()] in ("-", ".", "/"):
-            continue
-        first, second = (
-            int(lowered[match.start() : match.start() + 2]),
-            int(lowered[match.start() + 3 : match.start() + 5]),
-        )
-        if not (is_day(first, second) or is_day(second, first)):
-            yield Found(*match.span(), "MEDICALRECORD", 0.6)
+    for begin, stop in note.numbers:
+        found = _short_form(lowered, begin, stop)
+        if found and not is_word_char(lowered, begin - 1) and lowered[begin - 1 : begin] not in ("-", ".", "/"):
+            yield found
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)
@@ -191,6 +191,23 @@ def _by_form(note: Note) -> Iterator[Found]:
                 yield Found(*match.span(side), "DEVICE", 0.85)
     for match in _SPACED.finditer(lowered):
         yield Found(*match.span(1), "MEDICALRECORD", 0.6)
+
+
+def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
+    """A number in groups, or one whose letters stand at set places, that begins with the digits `[begin:stop)`."""
+    length = stop - begin
+    if length in (4, 16) or length == 15:
+        card = _CARD.match(lowered, begin)
+        return Found(*card.span(), "ACCOUNT", 0.9) if card and _is_luhn(card.group()) else None
+    if length == 1:
+        member = _MEMBER.match(lowered, begin)
+        return Found(*member.span(), "HEALTHPLAN", 0.8) if member else None
+    triple = _TRIPLE.match(lowered, begin) if length == 2 else None
+    if triple:
+        first, second = int(lowered[begin:stop]), int(lowered[stop + 1 : stop + 3])
+        if not (is_day(first, second) or is_day(second, first)):
+            return Found(*triple.span(), "MEDICALRECORD", 0.6)
+    return None
 
 
 def _token(lowered: str, start: int, end: int) -> tuple[int, int]:

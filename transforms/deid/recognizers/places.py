@@ -100,7 +100,8 @@ _CITY_WORDS: Final = frozenset(
         *("hometown", "city", "town"),
     )
 )
-_PLACE_PREPOSITIONS: Final = frozenset(("in", "from", "near", "of", "outside", "to", "at"))
+_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n](?=[A-Z])")
+_ANY_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n]")
 _STRONG_PREPOSITIONS: Final = frozenset(("in", "near", "outside", "from"))
 _CITY_WORD: Final = re.compile(r"(?:(?:St|Ste|Ft|Mt|st|ste|ft|mt)\. )?[A-Za-z][A-Za-z'-]*")
 _LISTED_STATE: Final = re.compile(
@@ -128,15 +129,15 @@ class Places(ClinicalRecognizer):
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
-        text, lowered = note.text, note.lowered
-        zips = list(_zips(text, lowered))
+        text = note.text
+        zips = list(_zips(note))
         yield from zips
         for street in self._streets(note):
             yield street
             yield from self._after_street(note, street.end)
         yield from self._cities_by_state(text, zips)
         if not note.words.isdisjoint(_CITY_WORDS):
-            yield from self._cities_by_verb(text, lowered)
+            yield from self._cities_by_verb(note)
         yield from self._listed_cities(note)
 
     def _after_street(self, note: Note, end: int) -> Iterator[Found]:
@@ -153,14 +154,10 @@ class Places(ClinicalRecognizer):
 
     def _listed_cities(self, note: Note) -> Iterator[Found]:
         """`in Greensboro`, `from Walla Walla`: a preposition and a listed city that is no ordinary word."""
-        for trigger in note.words & _PLACE_PREPOSITIONS:
-            for at in occurrences(note.lowered, trigger + " "):
-                if is_word_char(note.lowered, at - 1):
-                    continue
-                start = at + len(trigger) + 1
-                end = self._city_at(note, start, strong=trigger in _STRONG_PREPOSITIONS)
-                if end:
-                    yield Found(start, end, "CITY", 0.7)
+        for match in _PREPOSITION.finditer(note.text) if note.mixed else _ANY_PREPOSITION.finditer(note.lowered):
+            end = self._city_at(note, match.end(), strong=match[1] in _STRONG_PREPOSITIONS)
+            if end:
+                yield Found(match.end(), end, "CITY", 0.7)
         for match in _LISTED_STATE.finditer(note.text):
             words = list(_CITY_WORD.finditer(note.text, max(0, match.start() - 30), match.start()))
             for count in (3, 2, 1):
@@ -174,8 +171,6 @@ class Places(ClinicalRecognizer):
     def _city_at(self, note: Note, start: int, *, strong: bool) -> int | None:
         """Where the listed city that begins at `start` ends."""
         text = note.text
-        if note.mixed and not text[start : start + 1].isupper():
-            return None
         words = list(islice(_CITY_WORD.finditer(text, start, start + 40), 4))
         for count in range(min(4, len(words)), 0, -1):
             end = words[count - 1].end()
@@ -226,8 +221,9 @@ class Places(ClinicalRecognizer):
         if note.words.isdisjoint(_SUFFIX_WORDS):
             return
         done = 0
-        for number in _NUMBER.finditer(lowered):
-            if number.start() < done:
+        for first, _ in note.numbers:
+            number = _NUMBER.match(lowered, first) if first >= done else None
+            if number is None:
                 continue
             if len(number.group()) > 6 and "-" in number.group():
                 continue  # the end of a phone number
@@ -260,9 +256,11 @@ class Places(ClinicalRecognizer):
             return proper or (digits >= 2 and ends)
         return proper or digits >= 2 or len(words) == 1
 
-    def _cities_by_verb(self, text: str, lowered: str) -> Iterator[Found]:
-        for trigger in _CITY_TRIGGER.finditer(lowered):
-            name = None if is_word_char(lowered, trigger.start() - 1) else _CITY_AT.match(text, trigger.end())
+    def _cities_by_verb(self, note: Note) -> Iterator[Found]:
+        text = note.text
+        for _, at in note.starts(_CITY_WORDS):
+            trigger = _CITY_TRIGGER.match(note.lowered, at)
+            name = _CITY_AT.match(text, trigger.end()) if trigger else None
             if name is None:
                 continue
             start, end = self._city(text, *name.span())
@@ -284,8 +282,12 @@ class Places(ClinicalRecognizer):
         return (start + words[0].start(), end) if words else (end, end)
 
 
-def _zips(text: str, lowered: str) -> Iterator[Found]:
-    for match in _ZIP.finditer(lowered):
+def _zips(note: Note) -> Iterator[Found]:
+    text, lowered = note.text, note.lowered
+    for first, last in note.numbers:
+        match = _ZIP.match(lowered, first) if last - first == 5 else None
+        if match is None:
+            continue
         start, end = match.span()
         if is_word_char(lowered, start - 1) or lowered[start - 1 : start] in ("-", "."):
             continue
