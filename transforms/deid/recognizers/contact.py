@@ -177,22 +177,26 @@ class NetAddresses(ClinicalRecognizer):
             for match in _HOST.finditer(lowered):
                 if not is_word_char(lowered, match.start() - 1):
                     yield Found(match.start(), match.start() + len(match.group().rstrip(".,;:!?")), "URL", 0.8)
-        yield from _ip(lowered)
+        yield from _ip(note)
 
 
 _V4: Final = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _V6: Final = re.compile(r"(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}")
-_HEX_GROUP: Final = re.compile(r":[0-9a-f]{0,4}:|-[0-9a-f]{2}-[0-9a-f]{2}-")
+_HEX_COLONS: Final = re.compile(r":[0-9a-f]{0,4}:")
+_HEX_DASHES: Final = re.compile(r"-[0-9a-f]{2}-[0-9a-f]{2}-")
 """What every IPv6 and MAC address holds and few notes do."""
 _MAC: Final = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:])")
 
 
-def _ip(lowered: str) -> Iterator[Found]:
-    if lowered.count(".") >= 3:
-        for match in _V4.finditer(lowered):
-            if all(int(part) <= 255 for part in match.group().split(".")):
-                yield Found(*match.span(), "IPADDR", 0.9)
-    if not _HEX_GROUP.search(lowered):
+def _ip(note: Note) -> Iterator[Found]:
+    lowered = note.lowered
+    for start, end in note.numbers:
+        if end - start > 3 or lowered[end : end + 1] != ".":
+            continue
+        match = _V4.match(lowered, start)
+        if match and all(int(part) <= 255 for part in match.group().split(".")):
+            yield Found(*match.span(), "IPADDR", 0.9)
+    if not (_HEX_COLONS.search(lowered) or _HEX_DASHES.search(lowered)):
         return
     for match in _V6.finditer(lowered):
         start, end = match.span()

@@ -28,6 +28,10 @@ DEGREE: Final = re.compile(
     r"|,[ \t]{0,2}(?:MD|DO|NP|PA|MS|OD|CNA|PT|OT|RD|M\.A\.|MA|RRT|SLP|Esq)\b(?!/)(?!\.?,?\s{1,2}\d{5})"
 )
 """A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
+DEGREE_HINT: Final = re.compile(
+    r"M\.D|MD|D\.O|DO|R\.N|RN|Ph|N\.P|NP|P\.A|PA|CR|LC|MS|AP|AR|FN|CN|D\.?P|DD|DM|M\.B|MB|LP|FA|OD|PT|OT|RD|M\.A|MA|RR|SL|Esq"
+)
+"""How degrees begin: capitals are quicker to search for than the blanks before them."""
 WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
 
 _LAST_FIRST: Final = re.compile(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
-from transforms.deid.recognizers.name_reader import DEGREE, WEAK_DEGREES, WORD, NameReader
+from transforms.deid.recognizers.name_reader import DEGREE, DEGREE_HINT, WEAK_DEGREES, WORD, NameReader
 
 _TABLE: Final = table("names.toml")
 
@@ -28,6 +29,7 @@ _DEGREE_WORDS: Final = frozenset(
 _DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
 _AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
 _FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?\Z")
+_FIELD_TAILS: Final = ("s", ")", "name")
 _LONGEST_FIELD: Final = 48
 _AT_LINE_START: Final = frozenset(("name", "re", "subject", "to", "from", "by", "per", "called", "signed", "baby"))
 _BEFORE_NAME: Final = ("patient", "pt", "last", "first", "middle", "'s", "full", "maiden", "electronically")
@@ -89,12 +91,15 @@ def _by_first_word() -> dict[str, list[tuple[str, str, re.Pattern[str]]]]:
     labels = {phrase: label for phrase, label in reversed(_SPEAKS)}  # the first label counts
     links = [(phrase, label, _SPEAKS_LINK) for phrase, label in labels.items()]
     for phrase, label, link in [*links, *((relative, "PATIENT", _RELATIVE_LINK) for relative in _RELATIVES)]:
-        phrases[_FIRST_LETTERS.findall(phrase)[0]].append((phrase, label, link))
+        first = _FIRST_LETTERS.findall(phrase)[0]
+        phrases[first if len(first) > 1 else phrase].append((phrase, label, link))
     return dict(phrases)
 
 
 _FIRST_LETTERS: Final = re.compile(r"[a-z]+")
 _PHRASES: Final = _by_first_word()
+_MARKED: Final = tuple(phrase for phrase in _PHRASES if not phrase.isalpha())
+"""Phrases like `d/w`, whose first letter stands alone in every note."""
 
 
 class Names(ClinicalRecognizer):
@@ -150,7 +155,13 @@ class Names(ClinicalRecognizer):
         return written == "MR" and len(word.group()) > 3 and not self._lexicon.is_ordinary(word.group().lower())
 
     def _degrees(self, text: str) -> Iterator[Found]:
-        for degree in DEGREE.finditer(text):
+        for hint in DEGREE_HINT.finditer(text):
+            head = hint.start()
+            while head and text[head - 1] in " \t":
+                head -= 1
+            degree = DEGREE.match(text, head - (text[head - 1 : head] == ","))
+            if degree is None or degree.end() < hint.end():
+                continue
             start = self._reader.read_back(text, degree.start())
             if start is None:
                 continue
@@ -173,8 +184,10 @@ class Names(ClinicalRecognizer):
         for delimiter in _DELIMITER.finditer(lowered):
             begin = max(0, delimiter.start() - _LONGEST_FIELD)
             before = lowered[begin : delimiter.start()].rstrip()
-            tail = _FIELD_END.search(before)
-            for head in {before, before[: tail.start()].rstrip() if tail else before}:
+            heads = [before]
+            if before.endswith(_FIELD_TAILS) and (tail := _FIELD_END.search(before)):
+                heads.append(before[: tail.start()].rstrip())
+            for head in dict.fromkeys(heads):
                 label = _field_label(head)
                 if label:
                     start = _AFTER_DELIMITER.match(text, delimiter.end())
@@ -198,7 +211,10 @@ class Names(ClinicalRecognizer):
     def _sentences(self, note: Note) -> Iterator[Found]:
         """`discussed with Jane Roe`, `his wife, Maria`."""
         lowered = note.lowered
-        for word, at in note.starts(_PHRASES.keys()):
+        marked = ((phrase, at) for phrase in _MARKED for at in occurrences(lowered, phrase))
+        for word, at in chain(note.starts(_PHRASES.keys()), marked):
+            if not word.isalpha() and is_word_char(lowered, at - 1):
+                continue
             for phrase, label, pattern in _PHRASES[word]:
                 end = at + len(phrase)
                 if not lowered.startswith(phrase, at) or is_word_char(lowered, end):

@@ -105,7 +105,8 @@ _ANY_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n]
 _STRONG_PREPOSITIONS: Final = frozenset(("in", "near", "outside", "from"))
 _CITY_WORD: Final = re.compile(r"(?:(?:St|Ste|Ft|Mt|st|ste|ft|mt)\. )?[A-Za-z][A-Za-z'-]*")
 _LISTED_STATE: Final = re.compile(
-    r",? (A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?= \d{5}|[.;)\n]| {2}|\Z)"
+    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
+    r"|W[AIVY])(?= \d{5}|[.;)\n]| {2}|\Z)"
 )
 _NO_CITY_AFTER: Final = re.compile(
     r"(?:'s|-| (?:disease|syndrome|test|score|scale|coma|criteria|classification|virus|fever|protocol|stage|grade|disorder)\b)"
@@ -159,13 +160,16 @@ class Places(ClinicalRecognizer):
             if end:
                 yield Found(match.end(), end, "CITY", 0.7)
         for match in _LISTED_STATE.finditer(note.text):
-            words = list(_CITY_WORD.finditer(note.text, max(0, match.start() - 30), match.start()))
+            end = match.start() - 1
+            if note.text[end : end + 1] != " ":
+                continue
+            end -= note.text[end - 1 : end] == ","
+            words = list(_CITY_WORD.finditer(note.text, max(0, end - 30), end))
             for count in (3, 2, 1):
-                if len(words) >= count and words[-1].end() == match.start():
+                if len(words) >= count and words[-1].end() == end:
                     start = words[-count].start()
-                    states = self._lists.cities.get(note.text[start : match.start()].lower(), "")
-                    if match[1] in states.split(","):
-                        yield Found(start, match.start(), "CITY", 0.85)
+                    if match.group() in self._lists.cities.get(note.text[start:end].lower(), "").split(","):
+                        yield Found(start, end, "CITY", 0.85)
                         break
 
     def _city_at(self, note: Note, start: int, *, strong: bool) -> int | None:

@@ -1,0 +1,137 @@
+"""What a tagger says is checked against what is known of PHI before it counts.
+
+A tagger reads by likeness: `Mallory-Weiss` looks like a person, `185` behind a date like another one, `1987` like a
+date. Where a rule tells them apart the rule decides; where none does, a tagger that is sure is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import Final
+
+from transforms.deid.fold import fold
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.places import is_larger_than_city
+from transforms.deid.spans import PhiSpan
+
+SURE: Final = 0.9
+"""From this score on a tagger is believed where the words alone would not tell."""
+
+_NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
+_PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
+_ALPHANUMERIC: Final = re.compile(r"[^\W_]")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_BLANK_LINE: Final = re.compile(r"\s*\n[ \t]*\n\s*|\s{4,}")
+_NUMBER: Final = re.compile(r"\d+")
+_DIGIT: Final = re.compile(r"\d")
+_YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
+_OLD_WORD: Final = re.compile(r"nine(?:ty|ties)|hundred|nonagenarian|centenarian", re.IGNORECASE)
+_DATE_WORDS: Final = re.compile(
+    r"(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)[a-z]*|may|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+    r"|[^\W\d_]{4,} (?:day|eve)|[^\W\d_]+'?s day|christmas|easter|thanksgiving|halloween|new year"
+    r"|\d+\s*[-/.]\s*\d+\s*[-/.]\s*'?\d{2}|\d(?:st|nd|rd|th)\b",
+    re.IGNORECASE,
+)
+_MONTH_AND_DAY: Final = re.compile(r"(\d{1,2}) ?[-/.] ?(\d{1,2})")
+_JOINED_DATE: Final = re.compile(r"\d{6}|\d{8}")
+_FEWEST_DIGITS: Final = MappingProxyType(
+    {"PHONE": 4, "FAX": 5, "ZIP": 5, "SSN": 4, "MEDICALRECORD": 4, "HEALTHPLAN": 4, "ACCOUNT": 4, "LICENSE": 4}
+    | {"VEHICLE": 3, "DEVICE": 3, "IDNUM": 4, "BIOID": 2}
+)
+"""A number must hold this many digits; patterns know the shorter ones by what stands before them."""
+_NO_PART_BEFORE: Final = re.compile(
+    r"(?:(?:dr|mr|mrs|ms|miss|prof|trooper|officer|deputy)\b\.?\s*|[,;:/]\s*)+", re.IGNORECASE
+)
+_NO_PART_AFTER: Final = re.compile(
+    r"(?:[\s,;:/]*\b(?:m\.?d|d\.?o|r\.?n|n\.?p|pa-?c?|ph\.?d|lpn|lic|cwocn|mph|facs|md)\b\.?)+\s*\Z", re.IGNORECASE
+)
+
+
+class Plausible:
+    """The rules.
+
+    Args:
+        lexicon: ordinary words, eponyms, placeholders.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
+        """What of a tagger's span is PHI: the span, a part of it, or nothing."""
+        if span.label not in _NAMES:
+            return [span] if self._stands(text, span) else []
+        kept = []
+        start = span.start
+        for gap in [*_BLANK_LINE.finditer(text, span.start, span.end), None]:
+            part = span._replace(start=start, end=gap.start() if gap else span.end)
+            start = gap.end() if gap else span.end
+            part = _without_titles(text, part)
+            if part.start < part.end and self._stands(text, part):
+                kept.append(part)
+        return kept
+
+    def _stands(self, text: str, span: PhiSpan) -> bool:
+        content = text[span.start : span.end].strip(" .,;:()")
+        if not _ALPHANUMERIC.search(content):
+            return False
+        if span.label == "DATE":
+            return _is_date(content, span.score)
+        if span.label == "AGE":
+            return any(int(number) > 89 for number in _NUMBER.findall(content)) or _OLD_WORD.search(content) is not None
+        if span.label in _FEWEST_DIGITS:
+            return len(_DIGIT.findall(content)) >= _FEWEST_DIGITS[span.label]
+        if span.label == "IPADDR":
+            return "." in content or ":" in content
+        words = _WORD.findall(content)
+        if span.label in _NAMES:
+            return self._is_name(text, span, words)
+        if span.label in _PLACES:
+            return self._is_place(text, span, words)
+        return True
+
+    def _is_name(self, text: str, span: PhiSpan, words: list[str]) -> bool:
+        folded = [fold(word) for word in words if len(word) > 1]
+        if folded and all(self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word) for word in folded):
+            return False
+        if len(words) == 1 and self._lexicon.is_used_as_eponym(text, span.end):
+            return False
+        if any(not self._lexicon.is_ordinary(word) for word in folded):
+            return True
+        named = any(self._lexicon.is_name_too(fold(word)) and word[0].isupper() for word in words if len(word) > 1)
+        return named or span.score >= SURE
+
+    def _is_place(self, text: str, span: PhiSpan, words: list[str]) -> bool:
+        folded = [fold(word) for word in words]
+        if span.label == "CITY":
+            acronym = span.end - span.start <= 4 and text[span.start : span.end].isupper()
+            if acronym or self._lexicon.is_used_as_eponym(text, span.end) or is_larger_than_city(folded):
+                return False
+        if len(folded) == 1 and self._lexicon.is_eponym(folded[0]):
+            return False
+        if all(self._lexicon.is_placeholder(word) for word in folded):
+            return False
+        return any(not self._lexicon.is_ordinary(word) for word in folded) or span.score >= SURE
+
+
+def _is_date(content: str, score: float) -> bool:
+    if _YEAR_ONLY.fullmatch(content):
+        return False
+    if _DATE_WORDS.search(content):
+        return True
+    # Of other figures (`20/25`, `5/5`) the words around tell, which a tagger that is sure has read.
+    if score < SURE:
+        return False
+    if pair := _MONTH_AND_DAY.fullmatch(content):
+        first, second = sorted(map(int, pair.groups()))
+        return 1 <= first <= 12 and second <= 31
+    return _JOINED_DATE.fullmatch(content) is not None
+
+
+def _without_titles(text: str, span: PhiSpan) -> PhiSpan:
+    """The name without the titles and degrees around it: they are no PHI."""
+    before = _NO_PART_BEFORE.match(text, span.start, span.end)
+    start = before.end() if before else span.start
+    after = _NO_PART_AFTER.search(text, start, span.end)
+    return span._replace(start=start, end=after.start() if after else span.end)
