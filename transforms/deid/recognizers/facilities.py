@@ -181,11 +181,13 @@ class Facilities(ClinicalRecognizer):
     def _by_kind(self, note: Note) -> Iterator[Found]:
         for word in note.words & _KINDS.keys():
             for at in occurrences(note.lowered, word):
+                if note.mixed and not note.text[at].isupper():
+                    continue
                 if is_word_char(note.lowered, at - 1) or note.lowered[at - 1 : at] == "'":
                     continue
                 for kind in _KINDS[word]:
-                    match = kind.pattern.match(note.lowered, at)
-                    if match is None or (note.mixed and not note.text[at].isupper()) or (kind.weak and not note.mixed):
+                    match = kind.pattern.match(note.lowered, at) if note.mixed or not kind.weak else None
+                    if match is None:
                         continue
                     start = self._start(note, at, kind, match.group())
                     if start is not None:

@@ -23,6 +23,8 @@ _WORDS: Final = frozenset(
 _DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
 _BADGE: Final = re.compile(r"[a-z]{2,3}\d{3,4}\Z")
 _DOTTED: Final = re.compile(r"[a-z]{2,}[._][a-z]{2,}\d{0,4}\Z")
+_DOT: Final = re.compile(r"\.[a-z]")
+_CLOSED: Final = re.compile(r"\([a-z][a-z0-9._]{3,20}\)")
 _LETTERS: Final = re.compile(r"[a-z]+")
 _SHORTEST: Final = 4
 
@@ -65,13 +67,14 @@ class Logins(ClinicalRecognizer):
         for start, end in note.numbers:
             if end - start < 5 and lowered[start - 1 : start].isalpha() and lowered[start - 2 : start - 1].isalpha():
                 yield _head(lowered, start), end
-        for at in occurrences(lowered, "."):
-            if lowered[at - 1 : at].isalpha() and lowered[at + 1 : at + 2].isalpha():
-                yield _head(lowered, at), at + 2
-        for mark in ("(", "/ "):
-            for at in occurrences(lowered, mark):
-                if lowered[at + len(mark) : at + len(mark) + 1].isalpha():
-                    yield at + len(mark), at + len(mark) + _SHORTEST
+        for dotted in _DOT.finditer(lowered):
+            if lowered[dotted.start() - 1].isalpha():
+                yield _head(lowered, dotted.start()), dotted.end()
+        for closed in _CLOSED.finditer(lowered):
+            yield closed.start() + 1, closed.end() - 1
+        for at in occurrences(lowered, "/ "):
+            if lowered[at + 2 : at + 3].isalpha():
+                yield at + 2, at + 2 + _SHORTEST
 
     def _may_be(self, login: str, written: str) -> bool:
         if len(login) < 4 or self._lexicon.is_ordinary(login) or written.istitle():
