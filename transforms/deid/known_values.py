@@ -68,7 +68,7 @@ def number_keys(value: str, label: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _number_pattern(key: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z0-9])(?:\+?1[\s.\-]?)?\(?0*{_BETWEEN.join(key)}(?![a-z0-9])")
+    return re.compile(rf"(?<![a-z0-9])(?<!\d[-/.])(?:\+?1[\s.\-]?)?\(?0*{_BETWEEN.join(key)}(?![a-z0-9]|[-/.]\d)")
 
 
 def find_number(key: str, lowered: str, compacted: str) -> Iterator[tuple[int, int]]:

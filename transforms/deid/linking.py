@@ -25,7 +25,8 @@ LINK: Final = "link"
 
 NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _CERTAIN: Final = 0.85
-_SCORE: Final = 0.7
+_SURE: Final = 0.7
+_SCORE: Final = 0.75
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
 
@@ -59,7 +60,7 @@ def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> li
 
 def echoes(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
     """Further mentions, in the same note, of the names among `spans`; known PHI is left out, being searched whole."""
-    sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SCORE)
+    sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SURE)
     found = name_parts(text, sure, lexicon)
     return mentions_of(text, found, lexicon, ECHO) if found else []
 
