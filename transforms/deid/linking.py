@@ -29,6 +29,7 @@ _SURE: Final = 0.7
 _SCORE: Final = 0.75
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
+_BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
 """Of a part of a name: best score, rank of its label (negative), its label, whether it was written in lower case."""
@@ -58,11 +59,23 @@ def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> li
     return [merge(text, [*spans, *mentions_of(text, parts, lexicon, LINK)]) for text, spans in notes]
 
 
-def echoes(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
+def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
     """Further mentions, in the same note, of the names among `spans`; known PHI is left out, being searched whole."""
     sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SURE)
     found = name_parts(text, sure, lexicon)
-    return mentions_of(text, found, lexicon, ECHO) if found else []
+    named = [span for span in spans if span.label in NAMES]
+    return [*(mentions_of(text, found, lexicon, ECHO) if found else ()), *_initials(text, named)]
+
+
+def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
+    """`Eugene Davis (ED)`: the initials of a name, in brackets behind it."""
+    found = []
+    for span in spans:
+        match = _BRACKETED.match(text, span.end)
+        words = _WORD.findall(text[span.start : span.end]) if match else []
+        if match and len(words) > 1 and match[1][0] == words[0][0].upper() and match[1][-1] == words[-1][0].upper():
+            found.append(PhiSpan(*match.span(1), span.label, _SCORE, ECHO))
+    return found
 
 
 def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[str, Part]:

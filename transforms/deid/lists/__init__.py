@@ -27,7 +27,7 @@ class NameLists:
     """Everything in lower case.
 
     Attributes:
-        given: given names.
+        given: given names and their short forms.
         frequent_given: those that at least 4 of 100,000 bear.
         surnames, frequent_surnames: the same of surnames.
         cities: name of a US city -> postal codes of the states that have one, `MA,NH`.
@@ -50,16 +50,17 @@ class NameLists:
     def shipped(cls) -> NameLists:
         """The lists that come with the package, read once per process."""
         given, surnames = _lines("given.txt.gz"), _lines("surnames.txt.gz")
+        nicknames = _nicknames()
         towns = (line.partition("|") for line in _lines("cities.txt.gz"))
         return cls(
-            given=frozenset(line.rstrip("*") for line in given),
+            given=frozenset(line.rstrip("*") for line in given) | nicknames.keys(),
             frequent_given=frozenset(line[:-1] for line in given if line.endswith("*")),
             surnames=frozenset(line.rstrip("*") for line in surnames),
             frequent_surnames=frozenset(line[:-1] for line in surnames if line.endswith("*")),
             cities=MappingProxyType({city: states for city, _, states in towns}),
             counties=frozenset(_lines("counties.txt.gz")),
             hospitals=frozenset(_lines("hospitals.txt.gz")),
-            nicknames=MappingProxyType(_nicknames()),
+            nicknames=MappingProxyType(nicknames),
         )
 
 

@@ -25,10 +25,13 @@ _SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\Z)")
 _TEMPERATURE_BEFORE: Final = re.compile(r"\b(?:t|temp|tmax|tm|temperature|tcurrent|fever|to|of|at|was|is)[\s:=]{0,3}\Z")
 _AGE_BEFORE: Final = re.compile(
     r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=]{1,3}\Z"
-    r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid |mid-|late )?\Z"
-    r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at|@)\s)?(?:age\s)?\Z"
-    r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma|grandpa|mom|dad"
-    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?: \(| is|'s| was) (?:now )?\Z"
+    r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid "
+    r"|mid-|late )?\Z"
+    r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at"
+    r"|@)\s)?(?:age\s)?\Z"
+    r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
+    r"|grandpa|mom|dad"
+    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(|(?: is|'s| was) (?:now )?)\Z"
 )
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)

@@ -19,7 +19,6 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 
 from transforms.deid.fold import lower
 
-
 _CAPITALS: Final = string.ascii_uppercase.encode()
 _SMALL: Final = string.ascii_lowercase.encode()
 _DIGITS: Final = re.compile(r"\d+")

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from transforms.deid.recognizers.base import Found, Note, is_word_char, occurrences
+from transforms.deid.recognizers.base import Found, Note, is_word_char, occurrences, table
+
+_TABLE: Final = table("calendar_words.toml")
 
 _WEEKDAYS: Final = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
 _CLEAR: Final = frozenset(("tue", "tues", "weds", "thu", "thur", "thurs", "fri"))
 _UNCLEAR: Final = frozenset(("mon", "wed", "sat", "sun"))
 """Short forms that are words too: `sat 92%`, `sun exposure`."""
 _DAY_BEFORE: Final = re.compile(
-    r"(?:\b(?:on|since|until|till|til|by|next|last|this|onset|due|thru|through|prior|before|after|dose(?: of)?(?: [a-z]+)?|f/u"
+    r"(?:\b(?:on|since|until|till|til|by|next|last|this|onset|due|thru|through|prior|before|after|dose(?: of)?(?:"
+    r" [a-z]+)?|f/u"
     r"|appt|likely|out|dc|d/c|started|seen|called|start|and|or|for)|[(,/&-])\s?\Z"
 )
 _DAY_AFTER: Final = re.compile(
@@ -24,38 +27,37 @@ _NO_DAY_AFTER: Final = re.compile(
 )
 
 _HOLIDAY: Final = re.compile(
-    r"(?:christmas(?: eve| day)?|x-?mas(?: eve| day)?|thanksgiving(?: day| weekend)?|new year'?s?(?: eve| day)?(?! old)|easter(?: sunday| monday)?|halloween"
-    r"|valentine'?s(?: day)?|(?:memorial|labor|mother'?s|father'?s|independence|veterans?'?|columbus|president'?s'?|mlk|martin luther king(?: jr\.?)?"
-    r"|st\.? patrick'?s|groundhog|election|boxing|flag|indigenous peoples'?|earth|canada|bastille|patriots?'?|inauguration|all saints'?|all souls'?)"
-    r" day(?: weekend)?|fourth of july|july (?:4th|fourth)|ash wednesday|good friday|palm sunday|black friday|cyber monday"
-    r"|mardi gras|super ?bowl(?: sunday)?|yom kippur|rosh hashanah|passover|pesach|hanukkah|chanukah|purim|sukkot|ramadan|eid(?: al-(?:fitr|adha))?|diwali"
-    r"|holi|kwanzaa|cinco de mayo|juneteenth|lunar new year|chinese new year|d[ií]a de (?:los )?muertos|pentecost|lent|advent|tet|nowruz|oktoberfest"
+    r"(?:christmas(?: eve| day)?|x-?mas(?: eve| day)?|thanksgiving(?: day| weekend)?|new year'?s?(?: eve| day)?(?!"
+    r" old)|easter(?: sunday| monday)?|halloween"
+    r"|valentine'?s(?: day)?|(?:memorial|labor|mother'?s|father'?s|independence|veterans?'?|columbus|president'?s'?"
+    r"|mlk|martin luther king(?: jr\.?)?"
+    r"|st\.? patrick'?s|groundhog|election|boxing|flag|indigenous peoples'?|earth|canada|bastille|patriots?'?"
+    r"|inauguration|all saints'?|all souls'?)"
+    r" day(?: weekend)?|fourth of july|july (?:4th|fourth)|ash wednesday|good friday|palm sunday|black friday|cyber"
+    r" monday"
+    r"|mardi gras|super ?bowl(?: sunday)?|yom kippur|rosh hashanah|passover|pesach|hanukkah|chanukah|purim|sukkot"
+    r"|ramadan|eid(?: al-(?:fitr|adha))?|diwali"
+    r"|holi|kwanzaa|cinco de mayo|juneteenth|lunar new year|chinese new year|d[ií]a de (?:los )?muertos|pentecost"
+    r"|lent|advent|tet|nowruz|oktoberfest"
     r"|summer solstice|winter solstice|spring break|daylight savings?)(?![a-z])"
 )
-_FIRST_WORDS: Final = frozenset(
-    "christmas xmas thanksgiving new easter halloween valentine valentines memorial labor mother mothers father fathers independence"
-    " veteran veterans columbus president presidents mlk martin st groundhog election boxing flag indigenous earth canada bastille"
-    " patriot patriots inauguration fourth july ash good palm black cyber mardi super superbowl yom rosh passover pesach"
-    " hanukkah chanukah purim sukkot ramadan eid diwali holi kwanzaa cinco juneteenth lunar chinese pentecost lent advent tet nowruz"
-    " oktoberfest summer winter spring daylight".split()
-)
-_SECOND_WORDS: Final = frozenset(
-    "day days year years eve of july sunday friday monday wednesday gras bowl kippur hashanah mayo solstice break saving savings muertos".split()
-)
-_ALONE: Final = frozenset(
-    "christmas xmas thanksgiving easter halloween valentine valentines passover pesach hanukkah chanukah purim sukkot ramadan eid"
-    " diwali holi kwanzaa juneteenth pentecost lent advent tet nowruz oktoberfest superbowl".split()
-)
+_FIRST_WORDS: Final = frozenset(_TABLE["first_words"].split())
+_SECOND_WORDS: Final = frozenset(_TABLE["second_words"].split())
+_ALONE: Final = frozenset(_TABLE["alone"].split())
 _WITH_CAPITAL: Final = frozenset(("lent", "advent", "tet", "holi", "eid"))
 
 _BEFORE_NTH: Final = re.compile(
-    r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due|and|again|ending|for|was)\s(?:about\s)?the"
+    r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due"
+    r"|and|again|ending|for|was)\s(?:about\s)?the"
     r"|\b(?:on|since|until|till|through|thru))\s\Z"
 )
 _NTH: Final = re.compile(
-    r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger|intercostal|ics|metatarsal|metacarpal"
-    r"|cranial|nerve|ventricle|century|floor|dose|cycle|line|street|st\b|ave|avenue|hospital|visit|trimester|birthday|portion|degree|stage|generation"
-    r"|episode|child|pregnancy|delivery|ray|mtp|left|right|lumbar|thoracic|cervical|interspace|post|pod|heart|opinion|choice|part|attempt|one|hour))"
+    r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger"
+    r"|intercostal|ics|metatarsal|metacarpal"
+    r"|cranial|nerve|ventricle|century|floor|dose|cycle|line|street|st\b|ave|avenue|hospital|visit|trimester"
+    r"|birthday|portion|degree|stage|generation"
+    r"|episode|child|pregnancy|delivery|ray|mtp|left|right|lumbar|thoracic|cervical|interspace|post|pod|heart"
+    r"|opinion|choice|part|attempt|one|hour))"
 )
 _ORDINALS: Final = ("st", "nd", "rd", "th")
 
@@ -74,9 +76,10 @@ def calendar_words(note: Note) -> Iterator[Found]:
     if not note.words.isdisjoint(_ORDINALS):
         for start, end in note.numbers:
             nth = _NTH.match(note.lowered, start) if end - start < 3 else None
-            if nth and 1 <= int(note.lowered[start:end]) <= 31:
-                if _BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
-                    yield Found(*nth.span(1), "DATE", 0.7)
+            if nth is None or not 1 <= int(note.lowered[start:end]) <= 31:
+                continue
+            if _BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
+                yield Found(*nth.span(1), "DATE", 0.7)
 
 
 def _weekdays(note: Note) -> Iterator[Found]:

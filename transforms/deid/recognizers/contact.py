@@ -59,9 +59,10 @@ class Phones(ClinicalRecognizer):
                 if found:
                     yield found
             short = _SHORT.match(lowered, begin) if length == 3 else None
-            if short and not (begin and (is_word_char(lowered, begin - 1) or lowered[begin - 1] in "-./")):
-                if _SHORT_BEFORE.search(lowered, max(0, begin - 40), begin) or _is_exchange(short):
-                    yield Found(begin, _end(lowered, short.end()), _label(lowered, begin, short.end()), 0.8)
+            if short is None or (begin and (is_word_char(lowered, begin - 1) or lowered[begin - 1] in "-./")):
+                continue
+            if _SHORT_BEFORE.search(lowered, max(0, begin - 40), begin) or _is_exchange(short):
+                yield Found(begin, _end(lowered, short.end()), _label(lowered, begin, short.end()), 0.8)
         for trigger in _TRIGGERS:
             if trigger not in lowered:
                 continue

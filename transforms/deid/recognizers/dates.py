@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 from transforms.deid.recognizers.calendar_words import calendar_words
 from transforms.deid.recognizers.month_day import MONTH_DAY, Bare, dates_among, is_day, judge
 
@@ -86,10 +86,7 @@ _DATE_BEFORE: Final = re.compile(
 _DATE_AFTER: Final = re.compile(r"\s*(?:[,;.:)\n]|\Z)")
 _FULL_LINE: Final = 55
 """A line of at least this many characters was broken by the editor: a date may go on in the next."""
-_MONTH_WORDS: Final = frozenset(
-    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov november"
-    " dec december".split()
-)
+_MONTH_WORDS: Final = frozenset(table("calendar_words.toml")["month_words"].split())
 
 
 class Dates(ClinicalRecognizer):

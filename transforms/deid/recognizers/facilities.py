@@ -10,8 +10,6 @@ from typing import ClassVar, Final, NamedTuple
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.recognizers.name_reader import DEGREES
-from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.recognizers.base import (
     ClinicalRecognizer,
     Found,
@@ -21,37 +19,19 @@ from transforms.deid.recognizers.base import (
     occurrences,
     table,
 )
+from transforms.deid.recognizers.name_reader import DEGREES
+from transforms.deid.recognizers.places import LARGER, is_larger_than_city
 
 _TABLE: Final = table("places.toml")["facility"]
 _GENERIC: Final = frozenset(_TABLE["generic"].split())
 _FORM_NAMES: Final = frozenset(_TABLE["form_names"].split())
 _PROPER: Final = frozenset(_TABLE["proper"].split())
 _CONNECTORS: Final = frozenset(("of", "the", "and", "&", "at", "for", "de", "la", "on", "del", "du", "-"))
-_STOP: Final = frozenset(
-    (
-        "to",
-        "this",
-        "at",
-        "from",
-        "in",
-        "by",
-        "with",
-        "our",
-        "your",
-        "known",
-        "or",
-        "was",
-        "is",
-        "and",
-        "bib",
-        "c/o",
-        "via",
-        "per",
-        "pt",
-    )
-)
+_STOP: Final = frozenset(_TABLE["stop"].split())
 _LONGEST_HEAD: Final = 70
 _MOST_WORDS: Final = 7
+_FULL_LINE: Final = 60
+"""A line of at least this many characters was broken by the editor, so a name may go on in the next."""
 
 
 class _Kind(NamedTuple):
@@ -66,6 +46,7 @@ def _kinds() -> dict[str, list[_Kind]]:
     phrases: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for key, label, weak in (
         ("kinds", "HOSPITAL", False),
+        ("specialties", "HOSPITAL", False),
         ("weak_kinds", "HOSPITAL", True),
         ("organizations", "ORGANIZATION", True),
         ("areas", "LOCATION-OTHER", False),
@@ -83,6 +64,7 @@ def _kinds() -> dict[str, list[_Kind]]:
 _NO_KIND_AFTER: Final = "day|course|stay|follow|discharge|bed|admission|records?"
 _KINDS: Final = _kinds()
 _TAIL: Final = re.compile(r"(?: (?:of|at|-|in) |,? - | )((?:St\. )?[A-Z][\w']+(?: [A-Z][\w']+){0,2})")
+_ANY_TAIL: Final = re.compile(r"(?: (?:of|at|-|in) |,? - | )([a-z][\w']+(?: [a-z][\w']+){0,2})", re.IGNORECASE)
 _BRANCH: Final = re.compile(
     r" (?:North|South|East|West|Main|Central|Downtown|Campus|NORTH|SOUTH|EAST|WEST|CAMPUS)\b(?: Campus)?"
 )
@@ -90,43 +72,43 @@ _WORD: Final = re.compile(r"[^\s,;:()|]+")
 _BREAK: Final = re.compile(r"[,;:()|\n]|\s{2,}|\.\s")
 
 _FIELD: Final = re.compile(
-    r"(?:facility|hospital|institution|campus|location|site|clinic|practice|pharmacy|school|church|employer|organization|shelter"
+    r"(?:facility|hospital|institution|campus|location|site|clinic|practice|pharmacy|school|church|employer"
+    r"|organization|shelter"
     r"|lab|laboratory|performing lab|from)(?: name)?:[ \t]*\n?[ \t]*"
 )
-_FIELD_WORDS: Final = frozenset(
-    "performing facility hospital institution campus location site clinic practice pharmacy school church employer organization shelter lab laboratory"
-    " from".split()
-)
+_FIELD_WORDS: Final = frozenset(_TABLE["field_words"].split())
 _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
 
-_TRIGGER_WORDS: Final = frozenset(
-    "work works worked working laid fired graduate graduating teaching taught studying retiree volunteering exposures employed employee employer owned driver volunteer missed graduation retired graduated attends attended attending student teaches teacher"
-    " volunteers volunteered exposure hr job member congregation enrolled studying studies studied goes school occupation".split()
-)
+_TRIGGER_WORDS: Final = frozenset(_TABLE["trigger_words"].split())
 _EMPLOYER: Final = re.compile(
-    r"(?:(?:employed|work(?:s|ed|ing)?|job|exposures?|hr|volunteer(?:s|ed|ing)?|teach(?:es|er|ing)?|taught|student|enrolled|stud(?:ies|ied|ying)|goes to school"
-    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously|there))?(?: as an? [a-z ]{3,30}?)? (?:at|for|by|with)"
+    r"(?:(?:employed|work(?:s|ed|ing)?|job|exposures?|hr|volunteer(?:s|ed|ing)?|teach(?:es|er|ing)?|taught|student"
+    r"|enrolled|stud(?:ies|ied|ying)|goes to school"
+    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously|there))?(?: as"
+    r" an? [a-z ]{3,30}?)? (?:at|for|by|with)"
     r"|(?:employee|member|congregation|retiree) of|(?:retired|graduated|laid off|fired|graduate|graduating) from"
     r"|attend(?:s|ed)?|owned by|driver for|volunteer from|missed school at|graduation from|employer,)\s(?:the )?"
 )
-_PLACE_WORDS: Final = frozenset(
-    "vacationing vacation travel traveling traveled travelling trip grew hiking visiting visited camping stationed rear crash accident"
-    " mva mvc fall fell struck fishing hiked traveled travels vacationed will would drive drove flew fly trips stationed deployed incarcerated collision crashed"
-    " found shoulder trailer off went".split()
-)
+_PLACE_WORDS: Final = frozenset(_TABLE["place_words"].split())
 _VISITED: Final = re.compile(
-    r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to|grew up (?:near|in|by)|(?:hik(?:ing|ed)|camping|fishing"
-    r"|stationed|deployed|incarcerated)(?: (?:at|in|near|on|to))?|visit(?:ing|ed)|(?:rear-?ended|struck|crash(?:ed)?|accident|fall|fell|collision)(?: [a-z]+)? (?:on|at|near)"
-    r"|(?:will|would) be (?:at|in)|shoulder of|trailer off|went to)\s(?:the )?"
+    r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to"
+    r"|grew up (?:near|in|by)|(?:hik(?:ing|ed)|camping|fishing"
+    r"|stationed|deployed|incarcerated)(?: (?:at|in|near|on|to))?|visit(?:ing|ed)|(?:rear-?ended|struck|crash(?:ed)?"
+    r"|accident|fall|fell|collision)(?: [a-z]+)? (?:on|at|near)"
+    r"|(?:will|would) be (?:at|in)|shoulder of|trailer off|went to|driving (?:on|to)|lives? near|camping near"
+    r"|served(?: [a-z]+){1,3} at|(?:dad|mom|husband|wife|son|daughter) is at)\s(?:the )?"
 )
 _NAME: Final = re.compile(
     r"[A-Z0-9][\w'&.\-]*(?:[ \n](?:(?:of|and|the|&|de|la|on) )?[A-Z0-9][\w'&\-]*\.?(?=\W|\Z)){0,4}"
 )
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9][\w'&.\-]*(?: [\w'&\-]+){0,4}", re.IGNORECASE)
-_NAME_ENDS: Final = frozenset(
-    "for until and since in on as c/o x who which where when but with after before because from to by he she his her they was is has had"
-    " after during due per at w/ pt quit lives nights days".split()
+_NAME_ENDS: Final = frozenset(_TABLE["name_ends"].split())
+_ROADS: Final = frozenset(("i", "us", "route", "interstate", "highway", "hwy", "rte"))
+_ROAD: Final = re.compile(
+    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}|(?:state |county"
+    r" )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?)(?![\w%/.-])"
 )
+_PLACE_HEADS: Final = frozenset(("lake", "mount", "fort", "camp", "cape"))
+_HEADED: Final = re.compile(r"(?:Lake|Mount|Fort|Camp|Cape) (?:of the |of )?[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})?")
 _SAINT: Final = re.compile(
     r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) [A-Z][a-z]+(?:'s)?(?:[ -][A-Z][a-z]+){0,2}"
 )
@@ -163,6 +145,14 @@ class Facilities(ClinicalRecognizer):
                         note.text, max(0, saint.start() - 8), saint.start()
                     ) and not _NO_SAINT.match(saint.group()):
                         yield Found(*saint.span(), "HOSPITAL", 0.6)
+        if not note.words.isdisjoint(_ROADS):
+            for road in _ROAD.finditer(note.lowered):
+                if not is_word_char(note.lowered, road.start() - 1):
+                    yield Found(*road.span(), "LOCATION-OTHER", 0.6)
+        if note.mixed and not note.words.isdisjoint(_PLACE_HEADS):
+            for place in _HEADED.finditer(note.text):
+                if not is_word_char(note.text, place.start() - 1):
+                    yield Found(*place.span(), "LOCATION-OTHER", 0.6)
         yield from _acronyms(note, named)
 
     def _by_field(self, note: Note) -> Iterator[Found]:
@@ -197,6 +187,8 @@ class Facilities(ClinicalRecognizer):
         """Where the name begins; None when no word before the kind of facility names one."""
         first = max(0, at - _LONGEST_HEAD)
         line = note.text.rfind("\n", first, max(first, at - 1)) + 1  # the kind may be broken off its name
+        if line and line - note.text.rfind("\n", 0, line - 1) > _FULL_LINE:
+            line = first  # so may its name be, at the end of a full line
         breaks = [
             one.end() for one in _BREAK.finditer(note.text, max(first, line), at) if not _abbreviates(note.text, one)
         ]
@@ -232,7 +224,7 @@ class Facilities(ClinicalRecognizer):
         return None
 
     def _linked(self, head: list[re.Match[str]], count: int) -> bool:
-        """Whether `and`, `at` or `in` stands within a name: `Grace and Hope Hospital` rather than `A and B Hospital`."""
+        """Whether `and` stands within a name: `Grace and Hope Hospital`, but not `A Clinic and B Hospital`."""
         return (
             head[count].group() == "and"
             and count == 1
@@ -261,7 +253,7 @@ class Facilities(ClinicalRecognizer):
         branch = _BRANCH.match(note.text, end)
         if branch:
             return branch.end()
-        tail = _TAIL.match(note.text, end) if note.mixed else None
+        tail = (_TAIL if note.mixed else _ANY_TAIL).match(note.text, end)
         if tail:
             words = tail[1].split(" ")
             for count in range(len(words), 0, -1):
@@ -282,11 +274,7 @@ class Facilities(ClinicalRecognizer):
                 continue
             end = self._name_end(name)
             words = [word.lower() for word in note.text[name.start() : end].split()]
-            if (
-                words
-                and (words[0].strip(".,") not in _NO_ORGANIZATION)
-                and any(self._tells(word, True) or note.mixed for word in words)
-            ):
+            if self._is_proper(words, mixed=note.mixed):
                 yield Found(name.start(), end, label, 0.7)
 
     def _is_proper(self, words: list[str], *, mixed: bool) -> bool:
@@ -306,7 +294,11 @@ class Facilities(ClinicalRecognizer):
             if word.group().lower() in _NAME_ENDS and not (word.group().lower() == "and" and end == name.start()):
                 break
             end = name.start() + word.end()
-            if word.group().endswith((".", ",")) and len(word.group()) > 4:
+            if (
+                word.group().endswith((".", ","))
+                and word.group().lower() not in _ABBREVIATED
+                and word.group().count(".") < 2
+            ):
                 return end - 1
         return end
 
@@ -322,7 +314,7 @@ class Facilities(ClinicalRecognizer):
             for count in range(len(words), 0, -1):
                 name = note.text[words[0].start() : words[count - 1].end()].rstrip(".")
                 lowered = " ".join(name.lower().replace(".", "").split())
-                if lowered in self._lists.hospitals and self._is_telling(lowered):
+                if lowered in self._lists.hospitals and lowered not in LARGER and self._is_telling(lowered):
                     yield Found(words[0].start(), self._end(note, words[0].start() + len(name)), "HOSPITAL", 0.6)
                     break
 
@@ -344,10 +336,8 @@ class Facilities(ClinicalRecognizer):
         return word in _PROPER or not self._lexicon.is_ordinary(word) or self._lexicon.is_name_too(word)
 
 
-_NO_ORGANIZATION: Final = frozenset(
-    "home night nights day days a an the school work her his their our my this that least all time first risk church it high low"
-    " bedside rest age about least present she he college dr or physician icu er ed ct mri us surgery physical body he/she prn bid tid qid post-op nursing".split()
-)
+_ABBREVIATED: Final = frozenset(("st.", "mt.", "ft.", "inc.", "co.", "corp.", "no.", "dr.", "jr.", "bros."))
+_NO_ORGANIZATION: Final = frozenset(_TABLE["no_organization"].split())
 
 
 def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
@@ -355,7 +345,7 @@ def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
     initials: dict[str, None] = {}
     for found in named:
         if found.label == "HOSPITAL":
-            words = [word for word in re.findall(r"[A-Za-z][\w']*", note.lowered[found.start : found.end])]
+            words = re.findall(r"[A-Za-z][\w']*", note.lowered[found.start : found.end])
             for letters in (
                 "".join(word[0] for word in words if word not in _CONNECTORS),
                 "".join(word[0] for word in words),
@@ -365,9 +355,10 @@ def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
     for letters in initials:
         for at in occurrences(note.lowered, letters):
             end = at + len(letters)
-            if not is_word_char(note.lowered, at - 1) and not is_word_char(note.lowered, end):
-                if note.text[at:end].isupper() or not note.mixed:
-                    yield Found(at, end, "HOSPITAL", 0.7)
+            if is_word_char(note.lowered, at - 1) or is_word_char(note.lowered, end):
+                continue
+            if note.text[at:end].isupper() or not note.mixed:
+                yield Found(at, end, "HOSPITAL", 0.7)
 
 
 def _abbreviates(text: str, stop: re.Match[str]) -> bool:
@@ -375,7 +366,7 @@ def _abbreviates(text: str, stop: re.Match[str]) -> bool:
     if not stop.group().startswith("."):
         return False
     word = text[max(0, stop.start() - 4) : stop.start()].split()
-    return bool(word) and word[-1].lower() in ("st", "mt", "ft", "dr", "jr") or (bool(word) and len(word[-1]) == 1)
+    return (bool(word) and word[-1].lower() in ("st", "mt", "ft", "dr", "jr")) or (bool(word) and len(word[-1]) == 1)
 
 
 def _heads_field(lowered: str, at: int) -> bool:

@@ -14,8 +14,8 @@ from typing import ClassVar, Final
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
-from transforms.deid.recognizers.places import LARGER
 from transforms.deid.recognizers.name_reader import DEGREES, NO_NAMES, WORD, acts
+from transforms.deid.recognizers.places import LARGER
 
 _TABLE: Final = table("names.toml")
 _PARTICLES: Final = _TABLE["particles"].split()
@@ -33,9 +33,11 @@ _NO_PERSON_BEFORE: Final = re.compile(
     r"(?:\b(?:st|saint|mt|mount|lake|fort|port|ft|new|san|santa|los|las|el|cape|camp|point)\.? |[-/_@.])\Z"
 )
 _NO_PERSON_AFTER: Final = re.compile(
-    r"(?:'s|s)?[ -](?:county|parish|street|st\b|ave|road|rd\b|drive|lane|blvd|hospital|clinic|medical|health|university|college|school"
+    r"(?:'s|s)?[ -](?:county|parish|street|st\b|ave|road|rd\b|drive|lane|blvd|hospital|clinic|medical|health"
+    r"|university|college|school"
     r"|center|general|memorial|regional|park|beach|city|springs|falls|island|river|lake)|[-_@/]\w|\.\w"
 )
+_TITLES: Final = frozenset(_TABLE["honorifics"].split()) | frozenset(_TABLE["labels"].split())
 _CONTEXT: Final = 28
 
 
@@ -53,10 +55,10 @@ class ListedNames(ClinicalRecognizer):
             names = names - lexicon.ordinary - lexicon.eponyms - lexicon.placeholders - DEGREES - LARGER
             return frozenset(name for name in names if len(name) > 2)
 
-        self._given = clear(lists.given | lists.nicknames.keys())
+        self._given = clear(lists.given)
         self._surnames = clear(lists.surnames)
         self._frequent = clear(lists.frequent_given)
-        self._weak_given = ((lists.given | lists.nicknames.keys()) & lexicon.ordinary) - NO_NAMES
+        self._weak_given = ((lists.given) & lexicon.ordinary) - NO_NAMES
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
@@ -137,7 +139,9 @@ class ListedNames(ClinicalRecognizer):
         comma = _COMMA_BEFORE.search(text, max(0, at - _CONTEXT), at)
         if comma and self._may_be_surname(note, comma.start(1), comma[1]) and self._heads(text, comma.start(1)):
             return Found(comma.start(1), end, "PATIENT", 0.7)
-        return Found(at, end, "PATIENT", 0.6) if acts(lowered, end) else None
+        return (
+            Found(at, end, "PATIENT", 0.6) if acts(lowered, end) and not lowered.startswith(" will be", end) else None
+        )
 
     def _surname_after(self, note: Note, end: int) -> int | None:
         """Where the surname behind a given name ends."""
@@ -166,7 +170,7 @@ class ListedNames(ClinicalRecognizer):
     def _given_before(self, note: Note, at: int) -> int | None:
         """Where the given name before a surname begins."""
         line = max(0, at - 24)
-        words = [word for word in WORD.finditer(note.text, line, at)]
+        words = list(WORD.finditer(note.text, line, at))
         while words and len(words[-1].group()) == 1 and words[-1].group().isupper():
             words.pop()
         if not words or note.text[words[-1].end() : at].strip(" .ABCDEFGHIJKLMNOPQRSTUVWXYZ") or words[-1].end() == at:
@@ -175,7 +179,16 @@ class ListedNames(ClinicalRecognizer):
         if is_word_char(note.text, word.start() - 1) or (note.mixed and not word.group()[0].isupper()):
             return None
         lowered = word.group().lower()
-        return word.start() if lowered in self._lists.given and lowered not in NO_NAMES else None
+        if lowered in self._lists.given and lowered not in NO_NAMES:
+            return word.start()
+        # `Sven Pham`: a word that is nothing else, with a capital, before a frequent surname.
+        strange = (
+            note.mixed and len(lowered) > 2 and word.group()[1:].islower() and not self._lexicon.is_ordinary(lowered)
+        )
+        frequent = strange and WORD.match(note.lowered, at)
+        if frequent and frequent.group() in self._lists.frequent_surnames and lowered not in self._lexicon.eponyms:
+            return None if lowered in _TITLES or lowered in DEGREES else word.start()
+        return None
 
     @staticmethod
     def _with_suffix(note: Note, end: int) -> int:

@@ -8,18 +8,21 @@ from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+
+_TABLE: Final = table("logins.toml")
 
 _TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
-    rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by|opened by|printed by|uploaded by|filed by|accessed by|epcs)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
+    rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by"
+    rf"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
 )
 _BY: Final = re.compile(
-    rf"(?:\b(?:by|id|to|via|user|term|from|epcs:)[ \t\n]{{1,2}}|\((?=\w+\))|(?:/|-|\)) ?|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{{1,2}}){_TOKEN}"
+    r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|(?:/|-|\)) ?\n?"
+    r"|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
 )
-_WORDS: Final = frozenset(
-    "user username userid login logon portal handle screen screenname signed esigned closed opened printed uploaded filed accessed epcs".split()
-)
+_LOGIN: Final = re.compile(_TOKEN)
+_WORDS: Final = frozenset(_TABLE["words"].split())
 _DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
 _BADGE: Final = re.compile(r"[a-z]{2,3}\d{3,4}\Z")
 _DOTTED: Final = re.compile(r"[a-z]{2,}[._][a-z]{2,}\d{0,4}\Z")
@@ -48,12 +51,12 @@ class Logins(ClinicalRecognizer):
                     yield Found(*match.span("login"), "USERNAME", 0.85)
         heads: set[str] | None = None
         for start, end in self._candidates(note):
-            by = _BY.search(note.lowered, max(0, start - 10), end + 24)
-            if by is None or by.start("login") != start:
+            login = _LOGIN.match(note.lowered, start)
+            if login is None or login.end() < end or not _BY.search(note.lowered, max(0, start - 10), start):
                 continue
             heads = heads if heads is not None else self._heads(note)
-            if self._is_login(note, by["login"], start, by.end("login"), heads):
-                yield Found(start, by.end("login"), "USERNAME", 0.7)
+            if self._is_login(note, login["login"], start, login.end(), heads):
+                yield Found(start, login.end(), "USERNAME", 0.7)
 
     def _heads(self, note: Note) -> set[str]:
         return {
@@ -89,7 +92,7 @@ class Logins(ClinicalRecognizer):
         if _DOTTED.match(login):
             return any(self._is_name(run) for run in runs)
         if _BADGE.match(login) and note.lowered[max(0, start - 4) : start].strip(" \n").endswith(
-            ("by", "id", "user", "to")
+            ("by", "id", "user", "to", "-sig")
         ):
             return not self._lexicon.is_ordinary(runs[0]) and runs[0] not in _UNITS
         if self._lexicon.is_ordinary(login) or self._is_name(login) or login in self._lexicon.eponyms:
@@ -121,6 +124,4 @@ def _head(lowered: str, at: int) -> int:
     return at
 
 
-_UNITS: Final = frozenset(
-    "mg ml mcg kg cm mm iu gm hz kcal ph hr bp rr tv vt ef fev fvc bmi inr wbc hgb plt map cvp pod hd pgy ms ct mr".split()
-)
+_UNITS: Final = frozenset(_TABLE["units"].split())

@@ -29,7 +29,8 @@ _SCORES_BEFORE: Final = re.compile(rf"\b(?:{_any('scores_before')})\b[^.;\n]*\Z"
 _SCORES_BEFORE_WRAP: Final = re.compile(rf"\b(?:{_any('scores_before')})(?:\s{{1,2}}(?:of|is|was|at|to))?\s{{0,2}}\Z")
 _SCORES_AFTER: Final = re.compile(rf"(?:[ -]{{0,2}}|\n)(?:{_any('scores_after')})")
 _DASH_AFTER: Final = re.compile(
-    r"\s*(?:[.,;:()]|\Z|\n)|\s(?:by|with|at|and|for|showed?|w/|per|dr|from|revealed|was|he|she|as|when|where|after|who|which|that|but|then)\b"
+    r"\s*(?:[.,;:()]|\Z|\n)|\s(?:by|with|at|and|for|showed?|w/|per|dr|from|revealed|was|he|she|as|when|where|after"
+    r"|who|which|that|but|then)\b"
 )
 _TEST_AFTER: Final = re.compile(rf"(?:\s[a-z]+){{0,2}}\s(?:{_any('tests')})\b")
 _TEST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})(?: [a-z/]+){{0,3}} \(?\Z")

@@ -29,15 +29,18 @@ DEGREE: Final = re.compile(
 )
 """A degree or licence after a name. Two letters that are also a state count only without a ZIP code behind them."""
 DEGREE_HINT: Final = re.compile(
-    r"M\.D|MD|D\.O|DO|R\.N|RN|Ph|N\.P|NP|P\.A|PA|CR|LC|MS|AP|AR|FN|CN|D\.?P|DD|DM|M\.B|MB|LP|FA|OD|PT|OT|RD|M\.A|MA|RR|SL|Esq"
+    r"M\.D|MD|D\.O|DO|R\.N|RN|Ph|N\.P|NP|P\.A|PA|CR|LC|MS|AP|AR|FN|CN|D\.?P|DD|DM|M\.B|MB|LP|FA|OD|PT|OT|RD|M\.A|MA"
+    r"|RR|SL|Esq"
 )
 """How degrees begin: capitals are quicker to search for than the blanks before them."""
 WEAK_DEGREES: Final = frozenset(("DO", "NP", "PA", "MS", "OD", "PT", "OT", "RD", "MA", "M.A."))
 
 _LAST_FIRST: Final = re.compile(
-    r"(?P<last>[^\W\d_]+(?:['’`-][^\W\d_]+)*(?: (?:[Jj][Rr]|[Ss][Rr]|I{2,3}|IV)\.?)?),[ \t]?"
+    r"(?P<last>(?:(?i:de la|de los|de|la|del|van|van der|von|st\.?|al|el|da|di|mac|o)"
+    r" )?[^\W\d_]+(?:['’`-][^\W\d_]+)*(?: (?:[Jj][Rr]|[Ss][Rr]|I{2,3}|IV)\.?)?),[ \t]?"
     r"(?P<first>[^\W\d_]{2,}(?:['’`-][^\W\d_]+)*)(?: (?!a |A [A-Z]{2})[A-Za-z](?:\.(?=\W|\Z)|(?![\w.'/])))?"
 )
+_MARKS: Final = frozenset("(,;.")
 _SPLIT: Final = re.compile(r"['’`\-]")
 _LONGEST_ACRONYM: Final = 6
 _FULL_LINE: Final = 60
@@ -141,7 +144,7 @@ class NameReader:
             return "suffix"
         if len(word) == 1:
             return "initial" if word.isupper() and (more or text[end : end + 1] in (".", " ")) else None
-        ordinary = self._lexicon.is_ordinary(lowered)
+        ordinary = self._lexicon.is_ordinary(lowered) and not ("-" in lowered and self._is_compound(lowered))
         if lowered in _PARTICLES and (word.islower() or not ordinary) and self._name_follows(text, end):
             return "particle"
         if self._lexicon.is_placeholder(lowered) or lowered in _HONORIFICS or lowered in _LABELS:
@@ -181,7 +184,13 @@ class NameReader:
         if first and sure:
             return lowered not in NO_NAMES or self._stands_apart(text, end)
         if lowered in NO_NAMES and not (more and given):
-            return False  # but `Yusuf Hand`
+            # Not `Will be seen`, but `son Will (555-0192)` and `Yusuf Hand`.
+            return (
+                not more
+                and lowered in self._lists.given
+                and word[1:].islower()
+                and text[end : end + 2].strip()[:1] in _MARKS
+            )
         if more and not shouting:
             return True
         apart = self._stands_apart(text, end)
@@ -195,7 +204,7 @@ class NameReader:
         match = _LAST_FIRST.match(text, at)
         if match is None:
             return None
-        last, first = match["last"].lower(), match["first"].lower()
+        last, first = match["last"].lower().rpartition(" ")[2], match["first"].lower()
         if (
             first in _LABELS
             or first in DEGREES
@@ -210,6 +219,15 @@ class NameReader:
         if len(first) < 4 and match["first"].isupper() and not match["last"].isupper():
             return None
         return match.end()
+
+    def _is_compound(self, word: str) -> bool:
+        """Whether all parts of a word with hyphens are names, one of them given: `sung-min`."""
+        parts = word.split("-")
+        return (
+            any(part in self._lists.given for part in parts)
+            and all(len(part) > 1 for part in parts)
+            and self.is_listed(word)
+        )
 
     def _is_given(self, word: str) -> bool:
         if word in self._lists.given or word in self._lists.nicknames:

@@ -15,16 +15,14 @@ from transforms.deid.recognizers.name_reader import DEGREE, DEGREE_HINT, WEAK_DE
 _TABLE: Final = table("names.toml")
 
 _TITLE: Final = re.compile(
-    r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev|sr|sra|fr|sister)\.?(?: and (?:mr|mrs|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
+    r"(?:dr|drs|doctor|mr|mrs|ms|miss|mister|prof|professor|rev|sr|sra|fr|sister)\.?(?: and (?:mr|mrs"
+    r"|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
     r"|(?:dr|mr|mrs|ms)[.:](?=[a-z])"
 )
 _OF_DOCTORS: Final = frozenset(("dr", "drs", "doctor", "prof", "professor"))
 _OF_CLERGY: Final = frozenset(("sr", "sra", "fr", "sister"))
 _TITLES: Final = _OF_DOCTORS | _OF_CLERGY | {"mr", "mrs", "ms", "miss", "mister", "rev"}
-_DEGREE_WORDS: Final = frozenset(
-    "md d rn ph phd n np p pa crna lcsw msw pharmd aprn arnp fnp cnm dpm dds dmd mbbs b lpn facs facp do ms od cna pt ot rd ma rrt"
-    " slp esq".split()
-)
+_DEGREE_WORDS: Final = frozenset(_TABLE["degree_words"].split())
 
 _DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
 _AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
@@ -48,7 +46,8 @@ _NAME_LINE: Final = re.compile(
 _COMMA_NAME: Final = re.compile(r"(?:pt|patient)\.?[ \t]{1,2}(?=[^\W\d_]{2,}, ?[^\W\d_])")
 _LOGIN: Final = re.compile(r"\.?\)?  ?\(([a-z][a-z0-9._]{3,20}|[A-Z]{3,10}\d{1,4})\)")
 _DICTATION_INITIALS: Final = re.compile(
-    r"(?:^|[ \t])([A-Z]{2,4}[/:](?:[A-Z]{2,4}|[a-z]{2,4}))(?=[ \t]*$|[ \t]+(?:JOB|Job|CONF|Conf|Doc|DOC|#|D:|T:|DD|DT)|[ \t]*\n ?(?:cc|CC|Job|JOB|D:))",
+    r"(?:^|[ \t])([A-Z]{2,4}[/:](?:[A-Z]{2,4}|[a-z]{2,4}))(?=[ \t]*$|[ \t]+(?:JOB|Job|CONF|Conf|Doc|DOC|#|D:|T:|DD"
+    r"|DT)|[ \t]*\n ?(?:cc|CC|Job|JOB|D:))",
     re.MULTILINE,
 )
 _SIGNED_INITIALS: Final = re.compile(r"-([A-Z]{2,4})[ \t]*(?=\n|\Z)")
@@ -62,10 +61,7 @@ _DICTATED: Final = re.compile(
     r"\b(?:DT|DD|DV|D|T|DICTATED|TRANSCRIBED|Dictated|Transcribed|DEA|NPI|License|Lic|LICENSE)\b|M\.?D\.?|Ph\.D"
 )
 _DICTATED_AFTER: Final = re.compile(r"\s{1,3}(?:JOB|Job|CONF|Conf|Doc|DOC|cc|CC|D:|T:)")
-_NO_INITIALS: Final = frozenset(
-    "md rn np pa do ems icu er ed or ct mri us rt pt ot st gi id ent pcp osh mouth iv im po sc ng peg picc cvp tee tte echo nsr eeg emg pcr elisa fish"
-    " ihc bedside fda cdc who dmv fbi va hmo ppo dss dcf cps aps snf ltac ob gyn cards neuro psych uro heme onc pulm renal endo derm vna hha dot".split()
-)
+_NO_INITIALS: Final = frozenset(_TABLE["no_initials"].split())
 _SIGNATURE: Final = re.compile(r"(?:^|\n)[ \t]*(?:/s/|//)[ \t]*")
 
 
@@ -88,7 +84,7 @@ _RELATIVES: Final = tuple(_TABLE["patient"]["relatives"])
 def _by_first_word() -> dict[str, list[tuple[str, str, re.Pattern[str]]]]:
     """Phrases, each with its label and what may stand between it and a name, by the first run of letters in them."""
     phrases: dict[str, list[tuple[str, str, re.Pattern[str]]]] = defaultdict(list)
-    labels = {phrase: label for phrase, label in reversed(_SPEAKS)}  # the first label counts
+    labels = dict(reversed(_SPEAKS))  # the first label counts
     links = [(phrase, label, _SPEAKS_LINK) for phrase, label in labels.items()]
     for phrase, label, link in [*links, *((relative, "PATIENT", _RELATIVE_LINK) for relative in _RELATIVES)]:
         first = _FIRST_LETTERS.findall(phrase)[0]
@@ -260,9 +256,10 @@ class Names(ClinicalRecognizer):
             if not text[comma - 1 : comma].isupper():
                 continue
             match = _NAME_LINE.match(text, text.rfind("\n", 0, comma) + 1)
-            if match and match.end() > comma:
-                if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
-                    yield Found(*match.span(1), "PATIENT", 0.7)
+            if match is None or match.end() <= comma:
+                continue
+            if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
+                yield Found(*match.span(1), "PATIENT", 0.7)
         for _, at in note.starts(_PATIENT):
             named = _COMMA_NAME.match(lowered, at)
             name = self._reader.read(text, named.end(), sure=False) if named else None

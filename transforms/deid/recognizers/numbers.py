@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.month_day import is_day
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.month_day import is_day
 
 _SSN: Final = re.compile(r"\d\d\d(?:(-)\s?\d\d-\s?|\s\d\d\s)\d{4}(?![\w]|-\d)")
 _SSN_WORD: Final = re.compile(
@@ -33,7 +33,10 @@ _VALUE: Final = (
 """A number, and the further groups of one that is written with blanks."""
 _PLATE: Final = r"(?P<value>[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
 
-_LICENSE: Final = r"(?P<value>[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
+_LICENSE: Final = (
+    r"(?P<value>[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
+    r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
+)
 _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
 _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"

@@ -51,13 +51,12 @@ _SUFFIX: Final = (
     rf"|(?P<weak>{longest_first(_TABLE['street_weak'].split())}))\b\.?{_COMPASS}{_UNIT}"
 )
 _STREETS: Final = tuple(
-    re.compile(rf"[ \n](?P<name>{' '.join([_WORD] * count)})[ \n]{_SUFFIX}") for count in (1, 2, 3, 4)
+    re.compile(rf"[ \n](?P<name>{'[ NL]'.join([_WORD] * count).replace('NL', chr(10))})[ \n]{_SUFFIX}")
+    for count in (1, 2, 3, 4)
 )
 """One for each number of words before `Street` and its like."""
 _ENDS_ADDRESS: Final = re.compile(r"\s*(?:,|\n|\Z|\||;|/|\t|  |\()| [^\W\d_][\w .]{2,24}(?:,? [A-Za-z]{2},?)? \d{5}")
-_NO_STREET: Final = frozenset(
-    "in the with was is and at on for to mm cm mg ml via x from per by kg lb mcg units h her his a".split()
-)
+_NO_STREET: Final = frozenset(_TABLE["no_street"].split())
 _SHORT_SUFFIXES: Final = frozenset(("dr", "st", "ct", "pl", "ter", "av"))
 _BOX: Final = re.compile(r"(?:p\.? ?o\.? ?|post office )?box \d{1,6}")
 _RURAL: Final = re.compile(r"(?:r\.?r\.?|rural (?:route|rte)|star route|hc|hcr) ?#?\d{1,4},? box \d{1,6}[a-z]?\b")
@@ -65,7 +64,8 @@ _ADDRESSED: Final = re.compile(
     r"(?:address(?: (?:on file|is|was))*|resides at|lives at|living at|residing at|moved to|mail(?:ed)? to)[\s:]{1,3}\Z"
 )
 _AFTER_STREET: Final = re.compile(
-    r",?\s{1,3}(?P<city>[A-Za-z][A-Za-z.'-]*(?:[ \n][A-Za-z][A-Za-z.'-]*){0,3}?)(?:,?\s{1,3}(?P<state>[A-Za-z]{2}|[A-Z][a-z]+(?: [A-Z][a-z]+)?)[.,]?)?"
+    r",?\s{1,3}(?P<city>[A-Za-z][A-Za-z.'-]*(?:[ \n][A-Za-z][A-Za-z.'-]*){0,3}?)(?:,?\s{1,3}(?P<state>[A-Za-z]{2}"
+    r"|[A-Z][a-z]+(?: [A-Z][a-z]+)?)[.,]?)?"
     r"(?:,?\s{1,4}(?P<zip>\d{5}(?:-\d{4})?)(?!\w)|(?=\s*(?:[.;)(\n|]|\Z| {2}|,)))"
 )
 
@@ -101,6 +101,7 @@ _CITY_WORDS: Final = frozenset(
     )
 )
 _PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n](?=[A-Z])")
+_IN_BRACKETS: Final = re.compile(r"\(([A-Z][a-z']+(?: (?:[A-Z][a-z']+|du|de|la|of|or)){0,2})(?=\)|, ?[(\d])")
 _ANY_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n]")
 _STRONG_PREPOSITIONS: Final = frozenset(("in", "near", "outside", "from"))
 _CITY_WORD: Final = re.compile(r"(?:(?:St|Ste|Ft|Mt|st|ste|ft|mt)\. )?[A-Za-z][A-Za-z'-]*")
@@ -109,7 +110,8 @@ _LISTED_STATE: Final = re.compile(
     r"|W[AIVY])(?= \d{5}|[.;)\n]| {2}|\Z)"
 )
 _NO_CITY_AFTER: Final = re.compile(
-    r"(?:'s|-| (?:disease|syndrome|test|score|scale|coma|criteria|classification|virus|fever|protocol|stage|grade|disorder)\b)"
+    r"(?:'s|-| (?:disease|syndrome|test|score|scale|coma|criteria|classification|virus|fever|protocol|stage|grade"
+    r"|disorder)\b)"
 )
 _ENDS_PHRASE: Final = re.compile(
     r"[ \t]*(?:[.,;:()\n]|\Z|  )| (?:with|w/|for|and|by|on|since|until|where|who|c/o|after|when|\d)"
@@ -159,6 +161,12 @@ class Places(ClinicalRecognizer):
             end = self._city_at(note, match.end(), strong=match[1] in _STRONG_PREPOSITIONS)
             if end:
                 yield Found(match.end(), end, "CITY", 0.7)
+        for match in _IN_BRACKETS.finditer(note.text) if note.mixed else ():
+            city = match[1].lower()
+            if city not in self._lists.cities or city in self._lists.given or self._lexicon.is_ordinary(city):
+                continue
+            if city not in self._lexicon.eponyms:
+                yield Found(*match.span(1), "CITY", 0.6)
         for match in _LISTED_STATE.finditer(note.text):
             end = match.start() - 1
             if note.text[end : end + 1] != " ":
@@ -189,7 +197,7 @@ class Places(ClinicalRecognizer):
             if text[start:end].isupper() and note.mixed and len(name) < 6:
                 return None
             proper = [
-                part for part in parts if not self._lexicon.is_ordinary(part) and not self._lexicon.is_eponym(part)
+                part for part in parts if not self._lexicon.is_ordinary(part) and part not in self._lexicon.eponyms
             ]
             if not strong and (len(parts) == 1 and name in self._lists.given):
                 return None  # `circle of Willis`, `knot of Henry`
