@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.deid.fold import Folded, fold, lower
+from transforms.deid.fold import Folded, Plain, fold, lower
 
 
 def test_accents_case_and_quotes_fold() -> None:
@@ -41,3 +42,32 @@ def test_typographic_digits_dashes_slashes_and_blanks_become_ascii_one_for_one()
 
 def test_what_is_not_seen_does_not_hide_a_name() -> None:
     assert fold("SM\xadITH Smi\u200bth ＳＭＩＴＨ") == "smith smith smith"
+
+
+@given(st.text(alphabet="aZ1 -\u200b\u00a0\u2013e\u0301\u00e9\r\n:DOBMRN\U0001f600", max_size=40))
+def test_every_stretch_of_the_plain_text_maps_back_into_the_raw_one(raw: str) -> None:
+    plain = Plain(raw)
+    end_before = 0
+    for at in range(len(plain.text)):
+        start, end = plain.raw(at, at + 1)
+        assert end_before <= start <= end <= len(raw)
+        end_before = end
+        if plain.text[at].isalnum():
+            assert start < end
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain", "part"),
+    [
+        ("61\u200b7-55\u00ad5", "617-555", "61\u200b7-55\u00ad5"),
+        ("Nu\u0301n\u0303ez", "Nunez", "Nu\u0301n\u0303ez"),
+        ("x 617\u00a0555\u20130192 y", "617 555-0192", "617\u00a0555\u20130192"),
+        ("DOB:01/02/1950MRN:123", "01/02/1950", "01/02/1950"),
+        ("a\r\nb", "a \nb", "a\r\nb"),
+    ],
+)
+def test_nothing_invisible_splits_what_belongs_together(raw: str, plain: str, part: str) -> None:
+    note = Plain(raw)
+    at = note.text.index(plain)
+    start, end = note.raw(at, at + len(plain))
+    assert raw[start:end] == part

@@ -102,7 +102,7 @@ _NAME: Final = re.compile(
 )
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9][\w'&.\-]*(?: [\w'&\-]+){0,4}", re.IGNORECASE)
 _NAME_ENDS: Final = frozenset(_TABLE["name_ends"].split())
-_ROADS: Final = frozenset(("i", "us", "route", "interstate", "highway", "hwy", "rte"))
+_ROADS: Final = frozenset(("i", "us", "u", "state", "county", "route", "interstate", "highway", "hwy", "rte"))
 _ROAD: Final = re.compile(
     r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}|(?:state |county"
     r" )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?)(?![\w%/.-])"
@@ -145,10 +145,10 @@ class Facilities(ClinicalRecognizer):
                         note.text, max(0, saint.start() - 8), saint.start()
                     ) and not _NO_SAINT.match(saint.group()):
                         yield Found(*saint.span(), "HOSPITAL", 0.6)
-        if not note.words.isdisjoint(_ROADS):
-            for road in _ROAD.finditer(note.lowered):
-                if not is_word_char(note.lowered, road.start() - 1):
-                    yield Found(*road.span(), "LOCATION-OTHER", 0.6)
+        for _, at in note.starts(_ROADS) if note.numbers else ():
+            road = _ROAD.match(note.lowered, at)
+            if road:
+                yield Found(*road.span(), "LOCATION-OTHER", 0.6)
         if note.mixed and not note.words.isdisjoint(_PLACE_HEADS):
             for place in _HEADED.finditer(note.text):
                 if not is_word_char(note.text, place.start() - 1):

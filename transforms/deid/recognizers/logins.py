@@ -59,9 +59,7 @@ class Logins(ClinicalRecognizer):
                 yield Found(start, login.end(), "USERNAME", 0.7)
 
     def _heads(self, note: Note) -> set[str]:
-        return {
-            word[:_SHORTEST] for word in note.words if len(word) >= _SHORTEST and not self._lexicon.is_ordinary(word)
-        }
+        return {word[:_SHORTEST] for word in note.words if len(word) >= _SHORTEST and self._is_name(word)}
 
     @staticmethod
     def _candidates(note: Note) -> Iterator[tuple[int, int]]:

@@ -25,7 +25,7 @@ _LAST_FOUR: Final = re.compile(
 
 _NUMBER_WORD: Final = r"(?:number|numbers|num|nbr|no|id|#s?|code|card|identifier)"
 _NAMED: Final = rf"(?=\s?\(?{_NUMBER_WORD}(?![a-z])|\s?#|:?\s[a-z-]*(?:\d[a-z-]*){{5}})"
-_GAP: Final = rf"(?:\s?\(?{_NUMBER_WORD}\b\.?\)?|\s?#){{0,3}}(?: (?:is|was|of))?[ \t:#=\-.(*]{{0,4}}(?:\n[ \t]*)?"
+_GAP: Final = rf"(?:\s?\(?{_NUMBER_WORD}\b\.?\)?|\s?#){{0,3}}(?: (?:is|was|of))?[ \t:#=\-.(]{{0,4}}(?:\n[ \t]*)?"
 _VALUE: Final = (
     r"(?P<value>(?:[*x]{2,}[- ]?){1,3}\d{3,4}|[a-z0-9](?:[a-z0-9*]|[-./_](?=[a-z0-9])){2,29})(?![a-z0-9])"
     r"(?P<more>(?:\s(?:\d{2,4}|[a-z]{1,3}\d{2,}|\d+[a-z]{1,3})(?![\w/.:%])){0,3})"

@@ -120,3 +120,34 @@ def test_what_only_looks_like_a_date_stays(text: str) -> None:
 
 def test_a_list_number_under_a_month_is_no_day() -> None:
     assert found(DATES, "She may be seen in May\n2. Aspirin") == ["May"]
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("seen on Monday and", "Monday"),
+        ("last dose eliquis tue.", "tue"),
+        ("onset sun am per wife", "sun"),
+        ("fill through the 17th only", "17th"),
+        ("well until the 5th when", "5th"),
+        ("since Super Bowl Sunday, mostly", "Super Bowl Sunday"),
+        ("before yom kippur", "yom kippur"),
+        ("MRSA swab 02/10 neg", "02/10"),
+        ("weight 90 kg (10/2: 84 kg)", "10/2"),
+    ],
+)
+def test_days_without_a_month_or_year(text: str, date: str) -> None:
+    assert found(DATES, text) == [date]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "through the 5th rib; on the 4th floor; 90th percentile",
+        "EPDS 6/30; NYHA 2/4",
+        "9 mm nodule (3/19)",
+        "WHO MAY SEE HIM",
+    ],
+)
+def test_ordinals_and_scores_are_no_dates(text: str) -> None:
+    assert found(DATES, text) == []

@@ -73,3 +73,28 @@ def test_a_heading_below_a_name_is_not_part_of_it() -> None:
     assert found(NAMES, "Attending: Dr. Alan Kowalski\nChief Complaint: cough") == ["Alan Kowalski"]
     wrapped = "This note was dictated and will be sent to the office of Dr. Alan\nKowalski for review."
     assert found(NAMES, wrapped) == ["Alan\nKowalski"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "name"),
+    [
+        ("pt john smith 68yo", "PATIENT", "john smith"),
+        ("spoke w/ dtr maria, who", "PATIENT", "maria"),
+        ("HER BROTHER NGUYEN WAS CALLED", "PATIENT", "NGUYEN"),
+        ("lives w sister hope 555-0192", "PATIENT", "hope"),
+        ("son Will (414-382-3254) noted", "PATIENT", "Will"),
+        ("PT:WHITE,MILES J  MR:1", "PATIENT", "WHITE,MILES J"),
+        ("CM Adaeze Ramaswamy ext 5178", "DOCTOR", "Adaeze Ramaswamy"),
+        ("under Drs. Mark and Pope.", "DOCTOR", "Pope"),
+        ("cc: Kevin Anderson, MD; H. Bone", "DOCTOR", "H. Bone"),
+        ("CALLED TO O'BRIEN,RN 12/18", "DOCTOR", "O'BRIEN"),
+        ("T: 2/2/2019\nSBH/PSH   JOB# 1", "DOCTOR", "SBH/PSH"),
+    ],
+)
+def test_names_in_notes_typed_in_haste(text: str, label: str, name: str) -> None:
+    assert (label, name) in labelled(NAMES, text)
+
+
+@pytest.mark.parametrize("text", ["His wife may come", "pt will return", "Patient: Will be seen", "mother rheumatoid"])
+def test_words_in_the_place_of_names_stay(text: str) -> None:
+    assert found(NAMES, text) == []

@@ -74,3 +74,21 @@ def test_a_number_is_found_whole_with_its_label(text: str, label: str, number: s
 )
 def test_quantities_and_codes_stay(text: str) -> None:
     assert labelled(NUMBERS, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "number"),
+    [
+        ("fingerprint scan, template fp_496cfe56", "BIOID", "fp_496cfe56"),
+        ("palm vein scanner, ID FP5357-LW", "BIOID", "FP5357-LW"),
+        ("S/N (01)38952797(21)PL5313", "DEVICE", "(01)38952797(21)PL5313"),
+        ("license no. GU 899956.", "LICENSE", "GU 899956"),
+        ("acct ending ****4867", "ACCOUNT", "****4867"),
+        ("card said 6UB2-RE5-EV96", "HEALTHPLAN", "6UB2-RE5-EV96"),
+        ("Civic (tag 111 KAT)", "VEHICLE", "111 KAT"),
+        ('labeled "A, 50-83-07"', "MEDICALRECORD", "50-83-07"),
+        ("CONF #: 5723080", "IDNUM", "5723080"),
+    ],
+)
+def test_further_forms(text: str, label: str, number: str) -> None:
+    assert labelled(NUMBERS, text) == [(label, number)]

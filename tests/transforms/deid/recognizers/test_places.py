@@ -72,3 +72,52 @@ def test_what_only_looks_like_a_place_stays(text: str) -> None:
 )
 def test_facilities(text: str, expected: list[str]) -> None:
     assert found(FACILITIES, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("follows up in Walla Walla.", [("CITY", "Walla Walla")]),
+        ("12 Oak Street, Hope 02139", [("STREET", "12 Oak Street"), ("CITY", "Hope"), ("ZIP", "02139")]),
+        (
+            "address 735 s. rose road boston 27836-2755",
+            [("STREET", "735 s. rose road"), ("CITY", "boston"), ("ZIP", "27836-2755")],
+        ),
+        ("lives at RR 2 Box 125, Salina", [("STREET", "RR 2 Box 125"), ("CITY", "Salina")]),
+        ("circle of Willis, knot of Henry, in Parkinson, to Foley", []),
+        ("PUPILS 4 MM. C-COLLAR IN PLACE.", []),
+    ],
+)
+def test_listed_cities_and_routes(text: str, expected: list[tuple[str, str]]) -> None:
+    assert labelled(PLACES, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "name"),
+    [
+        ("worked at Escondido Lumber until 2001", "ORGANIZATION", "Escondido Lumber"),
+        ("graduated from Thornridge High School and", "ORGANIZATION", "Thornridge High School"),
+        ("towed by Nez Perce County sheriff", "LOCATION-OTHER", "Nez Perce County"),
+        ("pt bib yavapai county ems", "LOCATION-OTHER", "yavapai county"),
+        ("vacationing at Pisgah National Forest with", "LOCATION-OTHER", "Pisgah National Forest"),
+        ("struck on US 20 near", "LOCATION-OTHER", "US 20"),
+        ("seen at veterans affairs medical center fargo on", "HOSPITAL", "veterans affairs medical center fargo"),
+        ("sent to Piedmont Kidney Center, fax", "HOSPITAL", "Piedmont Kidney Center"),
+        ("Queen Anne Women's Hospital; back at QAWH", "HOSPITAL", "QAWH"),
+    ],
+)
+def test_organizations_areas_and_practices(text: str, label: str, name: str) -> None:
+    assert (label, name) in labelled(FACILITIES, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "worked for 14 years; works at night; attending PHYSICIAN",
+        "accident at 40 mph; I-131 therapy; traveled to Mexico",
+        "total abdominal hysterectomy (TAH); admitted to ICU",
+        "REVIEW OF BODY SYSTEMS; Post Anesthesia Care",
+    ],
+)
+def test_what_names_no_place_stays(text: str) -> None:
+    assert found(FACILITIES, text) == []
