@@ -17,7 +17,7 @@ from transforms.deid.known import KnownPhi
 from transforms.deid.labels import LabelMap
 from transforms.deid.lexicon import Lexicon, placeholders
 from transforms.deid.linking import echoes
-from transforms.deid.plausible import Plausible
+from transforms.deid.plausible import Plausible, join_pieces
 from transforms.deid.spans import PhiSpan, merge, subtract
 
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
@@ -53,7 +53,7 @@ class Detector:
         """
         given = phi.find(text, self._lexicon)
         found = analyze(self._engine, text, self._labels, self._threshold)
-        found += [part for span in tagged for part in self._plausible.parts(text, span)]
+        found += [part for span in join_pieces(text, tagged) for part in self._plausible.parts(text, span)]
         holes = placeholders(text)
         if holes:
             found = [

@@ -38,7 +38,7 @@ _EPONYM_FORMS: Final = re.compile(
 )
 
 
-_NO_NAMES: Final = ("eponyms", "devices", "drugs", "companies")
+_NO_NAMES: Final = ("eponyms", "compounds", "others", "devices", "drugs", "companies")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ class Lexicon:
         """Whether the lower-case `word` is an eponym, a device or a drug, and no frequent name of people."""
         word = word.removesuffix("'s").removesuffix("’s")
         if "-" in word:
-            return all(part in self.eponyms for part in word.split("-"))
+            parts = word.split("-")
+            known = all(part in self.eponyms for part in parts)
+            return word in self.eponyms or (known and not all(part in self.eponym_names for part in parts))
         return (word in self.eponyms or word.removesuffix("s") in self.eponyms) and word not in self.eponym_names
 
     def is_used_as_eponym(self, text: str, end: int) -> bool:

@@ -7,16 +7,20 @@ date. Where a rule tells them apart the rule decides; where none does, a tagger 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
 from transforms.deid.fold import fold
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.spans import PhiSpan
 
 SURE: Final = 0.9
 """From this score on a tagger is believed where the words alone would not tell."""
+
+_RATHER_SURE: Final = 0.6
 
 _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
@@ -33,6 +37,12 @@ _DATE_WORDS: Final = re.compile(
     r"|\d+\s*[-/.]\s*\d+\s*[-/.]\s*'?\d{2}|\d(?:st|nd|rd|th)\b",
     re.IGNORECASE,
 )
+_MONTH_AND_YEAR: Final = re.compile(r"(?:0?[1-9]|1[0-2]) ?[-/.] ?(?:19|20)\d\d")
+_SCALE_BEFORE: Final = re.compile(
+    r"(?:gcs|epds|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
+    r"|waddell|reflexes|motor|power|va|vision|acuity)(?: is| of| was| at|:)? *\Z",
+    re.IGNORECASE,
+)
 _MONTH_AND_DAY: Final = re.compile(r"(\d{1,2}) ?[-/.] ?(\d{1,2})")
 _JOINED_DATE: Final = re.compile(r"\d{6}|\d{8}")
 _FEWEST_DIGITS: Final = MappingProxyType(
@@ -40,12 +50,39 @@ _FEWEST_DIGITS: Final = MappingProxyType(
     | {"VEHICLE": 3, "DEVICE": 3, "IDNUM": 4, "BIOID": 2}
 )
 """A number must hold this many digits; patterns know the shorter ones by what stands before them."""
+_CODES: Final = frozenset((*_FEWEST_DIGITS, "USERNAME", "PHOTO", "URL", "EMAIL", "IPADDR"))
+_INSIDE_CODES: Final = ("", "-", ".", "_", ":", "/", "@")
 _NO_PART_BEFORE: Final = re.compile(
     r"(?:(?:dr|mr|mrs|ms|miss|prof|trooper|officer|deputy)\b\.?\s*|[,;:/]\s*)+", re.IGNORECASE
 )
 _NO_PART_AFTER: Final = re.compile(
     r"(?:[\s,;:/]*\b(?:m\.?d|d\.?o|r\.?n|n\.?p|pa-?c?|ph\.?d|lpn|lic|cwocn|mph|facs|md)\b\.?)+\s*\Z", re.IGNORECASE
 )
+
+
+def join_pieces(text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
+    """Spans of a tagger, with the pieces of one number or address put together.
+
+    A tagger labels word by word, and to it `IRIS-37-5E49` is five of them, which it may call by different names. The
+    label is that of the longest piece.
+
+    Args:
+        text: the note.
+        spans: sorted, disjoint.
+    """
+    joined: list[PhiSpan] = []
+    longest = 0
+    for span in spans:
+        before = joined[-1] if joined else None
+        gap = text[before.end : span.start] if before else " "
+        if before and gap in _INSIDE_CODES and _CODES.issuperset((before.label, span.label)):
+            label = span.label if span.end - span.start > longest else before.label
+            joined[-1] = PhiSpan(before.start, span.end, label, max(before.score, span.score), span.recognizer)
+        else:
+            joined.append(span)
+            longest = 0
+        longest = max(longest, span.end - span.start)
+    return joined
 
 
 class Plausible:
@@ -57,6 +94,7 @@ class Plausible:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._cities = NameLists.shipped().cities
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
         """What of a tagger's span is PHI: the span, a part of it, or nothing."""
@@ -77,7 +115,7 @@ class Plausible:
         if not _ALPHANUMERIC.search(content):
             return False
         if span.label == "DATE":
-            return _is_date(content, span.score)
+            return _is_date(content, span.score) and not _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start)
         if span.label == "AGE":
             return any(int(number) > 89 for number in _NUMBER.findall(content)) or _OLD_WORD.search(content) is not None
         if span.label in _FEWEST_DIGITS:
@@ -93,8 +131,12 @@ class Plausible:
 
     def _is_name(self, text: str, span: PhiSpan, words: list[str]) -> bool:
         folded = [fold(word) for word in words if len(word) > 1]
-        if folded and all(self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word) for word in folded):
+        if not folded:
+            return len(words) > 1 and span.score >= SURE  # `Dr. X` hides a name, `J.M.` may be one
+        if len(words) > 1 and self._lexicon.is_eponym("-".join(folded)):
             return False
+        if all(self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word) for word in folded):
+            return len(words) > 1 and span.score >= SURE and not self._lexicon.is_placeholder(folded[0])
         if len(words) == 1 and self._lexicon.is_used_as_eponym(text, span.end):
             return False
         if any(not self._lexicon.is_ordinary(word) for word in folded):
@@ -104,21 +146,27 @@ class Plausible:
 
     def _is_place(self, text: str, span: PhiSpan, words: list[str]) -> bool:
         folded = [fold(word) for word in words]
+        listed = " ".join(folded) in self._cities
         if span.label == "CITY":
-            acronym = span.end - span.start <= 4 and text[span.start : span.end].isupper()
+            acronym = span.end - span.start <= 4 and text[span.start : span.end].isupper() and not listed
             if acronym or self._lexicon.is_used_as_eponym(text, span.end) or is_larger_than_city(folded):
                 return False
         if len(folded) == 1 and self._lexicon.is_eponym(folded[0]):
             return False
         if all(self._lexicon.is_placeholder(word) for word in folded):
             return False
-        return any(not self._lexicon.is_ordinary(word) for word in folded) or span.score >= SURE
+        if any(not self._lexicon.is_ordinary(word) for word in folded):
+            return True
+        titled = all(word[0].isupper() for word in words if len(word) > 3)
+        return span.score >= (_RATHER_SURE if listed or (titled and len(words) > 1) else SURE)
 
 
 def _is_date(content: str, score: float) -> bool:
     if _YEAR_ONLY.fullmatch(content):
         return False
     if _DATE_WORDS.search(content):
+        return content.lower() != "may"
+    if _MONTH_AND_YEAR.fullmatch(content):
         return True
     # Of other figures (`20/25`, `5/5`) the words around tell, which a tagger that is sure has read.
     if score < SURE:
@@ -126,7 +174,8 @@ def _is_date(content: str, score: float) -> bool:
     if pair := _MONTH_AND_DAY.fullmatch(content):
         first, second = sorted(map(int, pair.groups()))
         return 1 <= first <= 12 and second <= 31
-    return _JOINED_DATE.fullmatch(content) is not None
+    letters = sum(char.isalpha() for char in content)
+    return _JOINED_DATE.fullmatch(content) is not None or letters > 3
 
 
 def _without_titles(text: str, span: PhiSpan) -> PhiSpan:

@@ -1,0 +1,73 @@
+"""What a tagger says against what is known of PHI."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.plausible import SURE, Plausible
+from transforms.deid.spans import PhiSpan
+
+RULES = Plausible(Lexicon.shipped())
+
+
+def kept(text: str, what: str, label: str, score: float = 0.99) -> list[str]:
+    start = text.index(what)
+    parts = RULES.parts(text, PhiSpan(start, start + len(what), label, score, "tagger"))
+    return [text[part.start : part.end] for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "label"),
+    [
+        ("Foley catheter in place", "Foley", "PATIENT"),
+        ("no Parkinson tremor", "Parkinson", "DOCTOR"),
+        ("Crohn's flare", "Crohn's", "PATIENT"),
+        ("given Lasix", "Lasix", "DOCTOR"),
+        ("diagnosed in 1987", "1987", "DATE"),
+        ("vision 20/25", "20/25", "DATE"),
+        ("weight 185", "185", "DATE"),
+        ("a 62-year-old", "62", "AGE"),
+        ("call x12", "12", "PHONE"),
+        ("ratio 10:1", "10:1", "SSN"),
+        ("seen by ...", "...", "DOCTOR"),
+        ("in the ED", "ED", "CITY"),
+    ],
+)
+def test_what_cannot_be_phi_goes_however_sure_the_tagger_is(text: str, what: str, label: str) -> None:
+    assert kept(text, what, label) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "label"),
+    [
+        ("spoke with will today", "will", "DOCTOR"),
+        ("admit to young service", "young", "DOCTOR"),
+        ("ESI 8/26 and", "8/26", "DATE"),
+        ("on 20190304", "20190304", "DATE"),
+        ("works at Home Depot", "Home Depot", "ORGANIZATION"),
+    ],
+)
+def test_where_words_do_not_tell_only_a_sure_tagger_is_believed(text: str, what: str, label: str) -> None:
+    assert kept(text, what, label, SURE) == [what]
+    assert kept(text, what, label, SURE - 0.01) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "label"),
+    [
+        ("with Kaczander", "Kaczander", "PATIENT"),
+        ("on Tuesday", "Tuesday", "DATE"),
+        ("since Father's Day", "Father's Day", "DATE"),
+        ("aged 93", "93", "AGE"),
+        ("at Mercy General", "Mercy General", "HOSPITAL"),
+        ("from 10.0.0.7", "10.0.0.7", "IPADDR"),
+    ],
+)
+def test_what_looks_like_phi_counts_at_any_score(text: str, what: str, label: str) -> None:
+    assert kept(text, what, label, 0.3) == [what]
+
+
+def test_titles_degrees_and_blank_lines_are_no_part_of_a_name() -> None:
+    text = "Sincerely, Dr. Ann Kaczander, M.D., Ph.D.\n\nOsvaldo Prim RN"
+    assert kept(text, text[text.index("Dr.") :], "DOCTOR") == ["Ann Kaczander", "Osvaldo Prim"]
