@@ -329,6 +329,8 @@ class Facilities(ClinicalRecognizer):
 
     def _tells(self, word: str, forms_name: bool) -> bool:
         word = word.strip(".,").lower()
+        if len(word) < 2:
+            return False
         if word in _FORM_NAMES:
             return forms_name
         if self._lexicon.is_placeholder(word) or word in _GENERIC:

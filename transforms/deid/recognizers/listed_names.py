@@ -38,6 +38,8 @@ _NO_PERSON_AFTER: Final = re.compile(
     r"|center|general|memorial|regional|park|beach|city|springs|falls|island|river|lake)|[-_@/]\w|\.\w"
 )
 _TITLES: Final = frozenset(_TABLE["honorifics"].split()) | frozenset(_TABLE["labels"].split())
+_FULL_LINE: Final = 60
+"""A line of at least this many characters was broken by the editor, so a name may go on in the next."""
 _CONTEXT: Final = 28
 
 
@@ -147,8 +149,12 @@ class ListedNames(ClinicalRecognizer):
         """Where the surname behind a given name ends."""
         gap = _GAP_AFTER.match(note.text, end)
         word = WORD.match(note.text, gap.end()) if gap else None
-        if word is None or (gap and gap.group() == "\n" and not note.mixed):
+        if gap is None or word is None:
             return None
+        if gap.group() == "\n" and (not note.mixed or end - note.text.rfind("\n", 0, end) < _FULL_LINE):
+            return None
+        if word.group().isupper() and len(word.group()) > 1 and not note.text[end - 1].isupper() and note.mixed:
+            return None  # the abbreviation or the heading behind a name
         return word.end() if self._may_be_surname(note, word.start(), word.group()) else None
 
     def _may_be_surname(self, note: Note, at: int, written: str) -> bool:

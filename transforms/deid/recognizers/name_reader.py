@@ -68,6 +68,11 @@ def acts(text: str, end: int) -> bool:
     return _ACTS.match(text, end) is not None
 
 
+def _shouts_after(text: str, end: int, word: re.Match[str]) -> bool:
+    """Whether a word in capitals follows a name that is not in capitals."""
+    return len(word.group()) > 1 and word.group().isupper() and not text[end - 1].isupper()
+
+
 _LABELS: Final = frozenset(_TABLE["labels"].split())
 """Names of fields and services, which may stand right behind a name."""
 
@@ -280,6 +285,8 @@ class NameReader:
             following = WORD.match(text, at + 1 + text.startswith(" ", at + 1))
             if following is None or not following.group()[0].isupper() or following.group().lower() in DEGREES:
                 return None
+            if _shouts_after(text, at, following):
+                return None  # `Patrick, CHF`
             end += 1
         blanks = 0
         while blanks < 2 and text[end : end + 1] in (" ", "\t"):
@@ -287,6 +294,9 @@ class NameReader:
             blanks += 1
         if blanks == 0 and text.startswith("\n", end) and end - (text.rfind("\n", 0, end) + 1) >= _FULL_LINE:
             end += 1
+            heading = WORD.match(text, end)
+            if heading and _shouts_after(text, at, heading):
+                return None
         return end if end > at else None
 
     def read_back(self, text: str, end: int) -> int | None:
