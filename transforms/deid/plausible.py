@@ -133,7 +133,7 @@ class Plausible:
         folded = [fold(word) for word in words if len(word) > 1]
         if not folded:
             return len(words) > 1 and span.score >= SURE  # `Dr. X` hides a name, `J.M.` may be one
-        if len(words) > 1 and self._lexicon.is_eponym("-".join(folded)):
+        if len(folded) > 1 and self._lexicon.is_eponym("-".join(folded)):
             return False
         if all(self._lexicon.is_eponym(word) or self._lexicon.is_placeholder(word) for word in folded):
             return len(words) > 1 and span.score >= SURE and not self._lexicon.is_placeholder(folded[0])
@@ -165,7 +165,7 @@ def _is_date(content: str, score: float) -> bool:
     if _YEAR_ONLY.fullmatch(content):
         return False
     if _DATE_WORDS.search(content):
-        return content.lower() != "may"
+        return content.lower() != "may" or (content[0] == "M" and score >= SURE)
     if _MONTH_AND_YEAR.fullmatch(content):
         return True
     # Of other figures (`20/25`, `5/5`) the words around tell, which a tagger that is sure has read.
