@@ -52,7 +52,7 @@ def deidentification(
     link_names: bool = True,
 ) -> tuple[Stage, ...]:
     """The stages of a de-identification, in order; see `FindPhi`, `LinkNames`, `Deidentify` for the arguments."""
-    find = FindPhi(tagger, threshold, tuple(recognizers), tuple(labels))  # type: ignore[arg-type]
+    find = FindPhi(tagger, threshold, tuple(recognizers), tuple(labels))
     return (find, *([LinkNames()] if link_names else []), Deidentify(key, mode))
 
 
