@@ -1,11 +1,10 @@
-"""How much PHI is found, how much else is lost, and how fast, against Presidio's defaults.
+"""How fast de-identification is, against Presidio's defaults, and what else it takes. Recall: `notemill evaluate deid`.
 
-    python -m infra.bench.deid --generated NOTES_FOLDER [--tagger]     recall by label, on `notemill generate`'s notes
-    python -m infra.bench.deid --notes NOTES.parquet                   notes/s side by side with Presidio
+    python -m infra.bench.deid --notes NOTES.parquet [--tagger] [--ner NER.parquet ...] [--output FILE.json]
 
-A gold span counts as found when every letter and digit of it is replaced. Speed is processor time of one process
-over the same notes in turn, fifty by fifty: all of ours with known names, then Presidio's AnalyzerEngine with its
-predefined recognizers and a blank spaCy pipeline. The notes are read and kept in memory first.
+Speed of patterns, lists and known PHI is processor time of one process over the same notes in turn, fifty by fifty:
+all of ours with known names, then Presidio's AnalyzerEngine with its predefined recognizers and a blank spaCy pipeline.
+The notes are read and kept in memory first. Speed of the whole stage is wall time.
 """
 
 from __future__ import annotations
@@ -13,8 +12,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import multiprocessing
+import threading
 import time
-from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,12 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 from infra.bench import conditions
 from transforms import schema
+from transforms.clinical_bert.checkpoints import resolve
+from transforms.clinical_bert.heads.tokens import decode
 from transforms.deid.analyzer import BlankNlpEngine
-from transforms.deid.labels import NOT_IDENTIFYING
 from transforms.deid.pseudonyms import Key
 from transforms.deid.stage import Chain, deidentification
-from transforms.deid.tagger import ReplicaTagger
+from transforms.deid.tagger import ReplicaTagger, TaggerSpec
 
 _BATCH = 200
 _ROUND = 50
@@ -55,34 +58,6 @@ def process(worker: Chain, notes: pa.Table) -> pa.Table:
     """All notes, batch by batch, as in a run."""
     batches = [worker.process(notes.slice(at, _BATCH)) for at in range(0, notes.num_rows, _BATCH)]
     return pa.concat_tables(batches)
-
-
-def recall(folder: Path, tagger: ReplicaTagger | None) -> None:
-    """Prints recall by label and the share of the other characters that is replaced."""
-    notes = pq.read_table(folder / "notes")
-    gold: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for span in pq.read_table(folder / "gold" / "phi").to_pylist():
-        gold[span["note_id"]].append(span)
-    found = process(Chain(deidentification(_KEY, tagger=tagger)), rows(notes))
-    whole: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    other = lost = 0
-    for note_id, text, phi in zip(
-        *(notes[name].to_pylist() for name in ("note_id", "text")), found["phi"].to_pylist(), strict=True
-    ):
-        masked = {at for row in phi for at in range(row["raw_start"], row["raw_end"])}
-        identifying: set[int] = set()
-        for span in gold[note_id]:
-            identifying.update(range(span["start"], span["end"]))
-            total[span["label"]] += 1
-            missed = [at for at in range(span["start"], span["end"]) if text[at].isalnum() and at not in masked]
-            whole[span["label"]] += not missed
-        other += len(text) - len(identifying)
-        lost += len(masked - identifying)
-    for label in sorted(total, key=lambda label: whole[label] / total[label]):
-        stays = " (no Safe Harbor identifier: stays)" if label in NOT_IDENTIFYING else ""
-        print(f"{label:14} {whole[label]:6} of {total[label]:6}  {whole[label] / total[label]:8.4f}{stays}")
-    print(f"other characters replaced: {lost} of {other}, {lost / other:.4%}")
 
 
 def speed(path: Path, limit: int) -> dict[str, float]:
@@ -123,22 +98,83 @@ def speed(path: Path, limit: int) -> dict[str, float]:
     return result
 
 
+def whole_stage(path: Path, limit: int, tagger: TaggerSpec, processes: int) -> dict[str, float]:
+    """Notes per second of wall time of the whole stage with the tagger, in so many processes of one thread each.
+
+    The models are loaded before the clock starts; it stops when the last process is done.
+    """
+    texts = pq.read_table(path, columns=["text"])["text"].to_pylist()[:limit]
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(processes + 1)
+    shares = [texts[number::processes] for number in range(processes)]
+    workers = [context.Process(target=_work, args=(share, tagger, barrier)) for share in shares]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    begin = time.monotonic()
+    for worker in workers:
+        worker.join()
+    seconds = time.monotonic() - begin
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit("a process of the bench failed")
+    result = {
+        "notes": len(texts),
+        "processes": processes,
+        "seconds": round(seconds, 1),
+        "notes_per_second": round(len(texts) / seconds, 1),
+    }
+    print(json.dumps(result))
+    return result
+
+
+def _work(texts: list[str], tagger: TaggerSpec, barrier: threading.Barrier) -> None:
+    chain = Chain(deidentification(_KEY, tagger=tagger))
+    table = rows(pa.table({"text": texts}))
+    process(chain, table.slice(0, 5))
+    barrier.wait()
+    process(chain, table)
+
+
+def survival(paths: Sequence[Path], tagger: TaggerSpec | None) -> dict[str, float]:
+    """Share of the mentions in sentences with `tokens` and `tags` (split dev) of which no character is replaced."""
+    texts, mentions = [], []
+    for path in paths:
+        for row in pq.read_table(path, filters=[("split", "==", "dev")]).to_pylist():
+            ends = list(accumulate(len(token) + 1 for token in row["tokens"]))
+            starts = [end - len(token) - 1 for end, token in zip(ends, row["tokens"], strict=True)]
+            texts.append(" ".join(row["tokens"]))
+            mentions.append(decode(row["tags"], [1.0] * len(starts), starts, [end - 1 for end in ends]))
+    found = process(Chain(deidentification(_KEY, tagger=tagger)), rows(pa.table({"text": texts})))["phi"].to_pylist()
+    total = kept = 0
+    for spans, phi in zip(mentions, found, strict=True):
+        for span in spans:
+            total += 1
+            kept += not any(row["raw_start"] < span.end and span.start < row["raw_end"] for row in phi)
+    result = {"mentions": total, "survive": kept, "share": round(kept / total, 5)}
+    print(json.dumps(result))
+    return result
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Recall and speed of `deidentify`.")
-    parser.add_argument("--generated", type=Path, help="folder of `notemill generate`: recall by label")
-    parser.add_argument("--tagger", action="store_true", help="with the shipped PHI tagger")
-    parser.add_argument("--notes", type=Path, help="Parquet file with `text`: speed")
+    parser = argparse.ArgumentParser(description="Speed of de-identification, and what else it takes.")
+    parser.add_argument("--notes", type=Path, help="Parquet file with `text`: speed of patterns, lists and known PHI")
     parser.add_argument("--limit", type=int, default=300, help="notes for the speed")
-    parser.add_argument("--output", type=Path, help="JSON file for the speed and the conditions")
+    parser.add_argument("--tagger", nargs="?", const="shipped", help="speed of the whole stage too: a checkpoint")
+    parser.add_argument("--processes", type=int, default=2, help="for the speed of the whole stage")
+    parser.add_argument("--ner", type=Path, nargs="+", help="Parquet files with `tokens` and `tags`: what survives")
+    parser.add_argument("--output", type=Path, help="JSON file for all of it and the conditions")
     arguments = parser.parse_args()
-    print(json.dumps(conditions()))
-    if arguments.generated:
-        recall(arguments.generated, ReplicaTagger.shipped() if arguments.tagger else None)
+    record: dict[str, Any] = {"conditions": conditions()}
+    print(json.dumps(record["conditions"]))
+    tagger = ReplicaTagger(resolve(arguments.tagger, "deid"), threads=1) if arguments.tagger else None
+    if arguments.ner:
+        record["survival"] = survival(arguments.ner, tagger)
     if arguments.notes:
-        result = speed(arguments.notes, arguments.limit)
-        if arguments.output:
-            record = {"conditions": conditions(), "patterns_lists_known": result}
-            arguments.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        record["patterns_lists_known"] = speed(arguments.notes, arguments.limit)
+    if arguments.notes and tagger is not None:
+        record["whole_stage"] = whole_stage(arguments.notes, arguments.limit, tagger, arguments.processes)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
