@@ -71,6 +71,7 @@ _BRANCH: Final = re.compile(
 _WORD: Final = re.compile(r"[^\s,;:()|]+")
 _BREAK: Final = re.compile(r"[,;:()|\n]|\s{2,}|\.\s")
 
+_EMPLOYERS: Final = ("employer", "school", "church", "organization")
 _FIELD: Final = re.compile(
     r"(?:facility|hospital|institution|campus|location|site|clinic|practice|pharmacy|school|church|employer"
     r"|organization|shelter"
@@ -166,7 +167,8 @@ class Facilities(ClinicalRecognizer):
             if value and any(
                 self._tells(word, True) for word in value.group().split() if word[0].isupper() or not note.mixed
             ):
-                yield Found(*value.span(), "HOSPITAL", 0.75)
+                label = "ORGANIZATION" if field.group().startswith(_EMPLOYERS) else "HOSPITAL"
+                yield Found(*value.span(), label, 0.75)
 
     def _by_kind(self, note: Note) -> Iterator[Found]:
         for word in note.words & _KINDS.keys():
@@ -374,4 +376,10 @@ def _abbreviates(text: str, stop: re.Match[str]) -> bool:
 def _heads_field(lowered: str, at: int) -> bool:
     """Whether a field may begin at `at`: after a line's start, a bar or a wide gap (`course in hospital:` is none)."""
     before = lowered[max(0, at - 12) : at].rstrip(" \t")
-    return not before or before[-1] in "\n|;" or lowered[at - 2 : at] == "  " or lowered[at - 1] == "\t"
+    return (
+        not before
+        or before[-1] in "\n|;"
+        or before.endswith("occupation/")
+        or lowered[at - 2 : at] == "  "
+        or lowered[at - 1] == "\t"
+    )

@@ -21,6 +21,10 @@ _BY: Final = re.compile(
     r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|(?:/|-|\)) ?\n?"
     r"|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
 )
+_STAMPED: Final = re.compile(
+    rf" by[ \t\n]{_TOKEN}(?=,?[ \t\n](?:at |on |@ ?)?(?:\d\d?:?\d\d|\d\d?[/-]\d|\d\d? ?[ap]m))"
+)
+"""`completed by kbishop at 18:15`."""
 _LOGIN: Final = re.compile(_TOKEN)
 _WORDS: Final = frozenset(_TABLE["words"].split())
 _DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
@@ -49,6 +53,11 @@ class Logins(ClinicalRecognizer):
                 written = note.text[match.start("login") : match.end("login")]
                 if not is_word_char(note.lowered, match.start() - 1) and self._may_be(match["login"], written):
                     yield Found(*match.span("login"), "USERNAME", 0.85)
+        if "by" in note.words:
+            for match in _STAMPED.finditer(note.lowered):
+                written = note.text[match.start("login") : match.end("login")]
+                if self._may_be(match["login"], written) and not (written.isalpha() and self._is_name(match["login"])):
+                    yield Found(*match.span("login"), "USERNAME", 0.8)
         heads: set[str] | None = None
         for start, end in self._candidates(note):
             login = _LOGIN.match(note.lowered, start)
