@@ -131,6 +131,8 @@ def _work(texts: list[str], tagger: TaggerSpec, barrier: threading.Barrier) -> N
     chain = Chain(deidentification(_KEY, tagger=tagger))
     table = rows(pa.table({"text": texts}))
     process(chain, table.slice(0, 5))
+    gc.collect()
+    gc.freeze()  # as the workers of a run do
     barrier.wait()
     process(chain, table)
 
