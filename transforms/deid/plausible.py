@@ -26,7 +26,7 @@ _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_BLANK_LINE: Final = re.compile(r"\s*\n[ \t]*\n\s*|\s{4,}")
+_GAP: Final = re.compile(r"\s*\n[ \t]*\n\s*|\s{4,}")
 _NUMBER: Final = re.compile(r"\d+")
 _DIGIT: Final = re.compile(r"\d")
 _YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
@@ -97,18 +97,33 @@ class Plausible:
         self._cities = NameLists.shipped().cities
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
-        """What of a tagger's span is PHI: the span, a part of it, or nothing."""
-        if span.label not in _NAMES:
+        """What of a tagger's span is PHI: the span, parts of it, or nothing."""
+        if span.label not in _NAMES and span.label not in _PLACES:
             return [span] if self._stands(text, span) else []
         kept = []
         start = span.start
-        for gap in [*_BLANK_LINE.finditer(text, span.start, span.end), None]:
+        for gap in [*_GAP.finditer(text, span.start, span.end), None]:
             part = span._replace(start=start, end=gap.start() if gap else span.end)
             start = gap.end() if gap else span.end
-            part = _without_titles(text, part)
+            part = self._without_small_words(text, part)
+            if span.label in _NAMES:
+                part = _without_titles(text, part)
             if part.start < part.end and self._stands(text, part):
                 kept.append(part)
         return kept
+
+    def _without_small_words(self, text: str, span: PhiSpan) -> PhiSpan:
+        """Without the ordinary words in lower case at either end of what has a capital in it."""
+        words = list(_WORD.finditer(text, span.start, span.end))
+        if not any(word[0][0].isupper() for word in words):
+            return span
+        small = [word[0].islower() and self._lexicon.is_ordinary(fold(word[0])) for word in words]
+        if not any(small) or all(small):
+            return span
+        first, last = small.index(False), len(small) - 1 - small[::-1].index(False)
+        start = span.start if first == 0 else words[first].start()
+        end = span.end if last == len(small) - 1 else words[last].end()
+        return span._replace(start=start, end=end)
 
     def _stands(self, text: str, span: PhiSpan) -> bool:
         content = text[span.start : span.end].strip(" .,;:()")
