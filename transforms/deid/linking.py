@@ -29,6 +29,9 @@ _SURE: Final = 0.7
 _SCORE: Final = 0.75
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
+_NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
+_AGE_BEHIND: Final = re.compile(r",? \((9\d|1[01]\d)\)")
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
@@ -64,18 +67,43 @@ def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
     sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SURE)
     found = name_parts(text, sure, lexicon)
     named = [span for span in spans if span.label in NAMES]
-    return [*(mentions_of(text, found, lexicon, ECHO) if found else ()), *_initials(text, named)]
+    behind = [*_initials(text, named), *_signs(text, named, lexicon)]
+    return [*(mentions_of(text, found, lexicon, ECHO) if found else ()), *behind]
 
 
 def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
-    """`Eugene Davis (ED)`: the initials of a name, in brackets behind it."""
+    """`Eugene Davis (ED)`, `Ann Lee (94)`: initials or an age over 89 in brackets behind a name."""
     found = []
     for span in spans:
         match = _BRACKETED.match(text, span.end)
         words = _WORD.findall(text[span.start : span.end]) if match else []
+        age = _AGE_BEHIND.match(text, span.end)
+        if age:
+            found.append(PhiSpan(*age.span(1), "AGE", _SCORE, ECHO))
         if match and len(words) > 1 and match[1][0] == words[0][0].upper() and match[1][-1] == words[-1][0].upper():
             found.append(PhiSpan(*match.span(1), span.label, _SCORE, ECHO))
     return found
+
+
+def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
+    """`JPO`, anywhere in the note, of `Josephine P. O'Shaughnessy`: staff sign with three initials."""
+    signs: dict[str, str] = {}
+    for span in spans:
+        words = _NAME_WORD.findall(text[span.start : span.end])
+        if len(words) == 3 and all(word[0].isupper() for word in words):
+            first, middle, last = words
+            if text.startswith(",", span.start + len(first)):  # LAST, FIRST MIDDLE
+                first, middle, last = middle, last, first
+            sign = (first[0] + middle[0] + last[0]).upper()
+            if not lexicon.is_eponym(sign.lower()) and not lexicon.is_ordinary(sign.lower()):
+                signs.setdefault(sign, span.label)
+    if not signs:
+        return []
+    return [
+        PhiSpan(*match.span(), signs[match.group()], _SCORE, ECHO)
+        for match in _SIGN.finditer(text)
+        if match.group() in signs
+    ]
 
 
 def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[str, Part]:

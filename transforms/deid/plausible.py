@@ -39,7 +39,7 @@ _DATE_WORDS: Final = re.compile(
 )
 _MONTH_AND_YEAR: Final = re.compile(r"(?:0?[1-9]|1[0-2]) ?[-/.] ?(?:19|20)\d\d")
 _SCALE_BEFORE: Final = re.compile(
-    r"(?:gcs|epds|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
+    r"(?:gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
     r"|waddell|reflexes|motor|power|va|vision|acuity)(?: is| of| was| at|:)? *\Z",
     re.IGNORECASE,
 )

@@ -72,7 +72,7 @@ class ReplicaTagger:
     """
 
     checkpoint: Checkpoint
-    threshold: float = 0.5
+    threshold: float = 0.3
     precision: Precision = "auto"
     window: int | None = None
     threads: int | None = field(default=None, repr=False, compare=False)

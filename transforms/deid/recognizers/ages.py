@@ -16,6 +16,7 @@ _AGED: Final = re.compile(
     r"|\s?-?y(?:rs?)?[ /]?[mf]\b|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
     r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
     r"|\s?-?y[a-z]{2,4}[ -]old\b|\s[mf]\)"
+    r"|[mf]\b (?:a\+?[ox&]|aa?ox|nad|pt\b|dob|crcl)"
     r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;]))"
 )
 _APPOSITION: Final = re.compile(rf"(?<=[a-z], ){_OLD}, [a-z]")
@@ -31,7 +32,8 @@ _AGE_BEFORE: Final = re.compile(
     r"|@)\s)?(?:age\s)?\Z"
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
-    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(|(?: is|'s| was) (?:now )?)\Z"
+    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |(?: is|'s| was) (?:now )?)\Z"
+    r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
@@ -42,6 +44,12 @@ _WORDS: Final = re.compile(
     r"(?:ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a) hundred(?:(?: and)?[ -](?:one|two"
     r"|three|four|five|six|seven|eight|nine|ten))?)"
     r"(?=[ -]years?[ -](?:old|of age)|[ -]year[ -]old| y/?o\b)"
+)
+
+
+_WORDS_ALONE: Final = re.compile(
+    r"(?:ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a) hundred(?:(?: and)?[ -](?:one|two"
+    r"|three|four|five|six|seven|eight|nine|ten))?)\b(?! ?%| percent)"
 )
 
 
@@ -69,6 +77,9 @@ class Ages(ClinicalRecognizer):
         if "ninety" in lowered or "hundred" in lowered:
             for words in _WORDS.finditer(lowered):
                 yield Found(*words.span(), "AGE", 0.85)
+            for words in _WORDS_ALONE.finditer(lowered):
+                if _AGE_BEFORE.search(lowered, max(0, words.start() - 24), words.start()):
+                    yield Found(*words.span(), "AGE", 0.8)
 
 
 def _is_sexed(text: str, lowered: str, start: int) -> bool:

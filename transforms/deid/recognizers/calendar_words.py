@@ -49,7 +49,8 @@ _WITH_CAPITAL: Final = frozenset(("lent", "advent", "tet", "holi", "eid"))
 _BEFORE_NTH: Final = re.compile(
     r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due"
     r"|and|again|ending|for|was)\s(?:about\s)?the"
-    r"|\b(?:on|since|until|till|through|thru))\s\Z"
+    r"|\b(?:on|since|until|till|through|thru)"
+    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?,?\s(?:the)?|\b(?:mon|tues?|wed|thu(?:rs)?|fri|sat|sun)\.?,?\sthe)\s\Z"
 )
 _NTH: Final = re.compile(
     r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger"

@@ -15,10 +15,10 @@ _TABLE: Final = table("logins.toml")
 _TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
     rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by"
-    rf"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
+    rf"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig|signed)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
 )
 _BY: Final = re.compile(
-    r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|(?:/|-|\)) ?\n?"
+    r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|\[|(?:/|-|\)) ?\n?"
     r"|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
 )
 _STAMPED: Final = re.compile(

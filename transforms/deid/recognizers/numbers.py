@@ -31,10 +31,10 @@ _VALUE: Final = (
     r"(?P<more>(?:\s(?:\d{2,4}|[a-z]{1,3}\d{2,}|\d+[a-z]{1,3})(?![\w/.:%])){0,3})"
 )
 """A number, and the further groups of one that is written with blanks."""
-_PLATE: Final = r"(?P<value>[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
+_PLATE: Final = r"(?P<value>[a-z0-9]{2,4} [a-z0-9]{2,4}(?![\w/.:-])|[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
 
 _LICENSE: Final = (
-    r"(?P<value>[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
+    r"(?P<value>[a-z]{2} [a-z]{0,6}\d[a-z0-9]{3,10}(?![\w-])|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
     r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
 )
 _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
@@ -42,6 +42,8 @@ _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
 )
 _TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
+_SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{5,9}(?!\w)")
+"""A number of pathology: year, kind, count."""
 _MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
 
 _HEAD: Final = 3
@@ -205,6 +207,9 @@ def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
     if length == 1:
         member = _MEMBER.match(lowered, begin)
         return Found(*member.span(), "HEALTHPLAN", 0.8) if member else None
+    if length == 2 and lowered[stop : stop + 1] == ":":
+        specimen = _SPECIMEN.match(lowered, begin)
+        return Found(*specimen.span(), "IDNUM", 0.85) if specimen else None
     triple = _TRIPLE.match(lowered, begin) if length == 2 else None
     if triple:
         first, second = int(lowered[begin:stop]), int(lowered[stop + 1 : stop + 3])
