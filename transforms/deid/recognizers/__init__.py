@@ -26,6 +26,7 @@ from transforms.deid.recognizers.listed_names import ListedNames
 from transforms.deid.recognizers.logins import Logins
 from transforms.deid.recognizers.names import Names
 from transforms.deid.recognizers.numbers import Numbers
+from transforms.deid.recognizers.organizations import Organizations
 from transforms.deid.recognizers.places import Places
 
 __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_pattern", "from_yaml", "shipped"]
@@ -41,6 +42,7 @@ def shipped() -> list[ClinicalRecognizer]:
         Ages(),
         Places(),
         Facilities(),
+        Organizations(),
         Names(),
         ListedNames(),
         Logins(),
