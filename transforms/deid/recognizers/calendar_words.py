@@ -46,11 +46,13 @@ _SECOND_WORDS: Final = frozenset(_TABLE["second_words"].split())
 _ALONE: Final = frozenset(_TABLE["alone"].split())
 _WITH_CAPITAL: Final = frozenset(("lent", "advent", "tet", "holi", "eid"))
 
+_WEEKDAY_BEFORE_NTH: Final = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?(?:\sthe)?|(?:mon|tues?|wed|thu(?:rs)?|fri|sat|sun)\.?,?\sthe)\s\Z"
+)
 _BEFORE_NTH: Final = re.compile(
     r"(?:\b(?:on|since|until|till|til|through|thru|by|before|after|from|of|to|around|between|starting|beginning|due"
     r"|and|again|ending|for|was)\s(?:about\s)?the"
-    r"|\b(?:on|since|until|till|through|thru)"
-    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?,?\s(?:the)?|\b(?:mon|tues?|wed|thu(?:rs)?|fri|sat|sun)\.?,?\sthe)\s\Z"
+    r"|\b(?:on|since|until|till|through|thru))\s\Z"
 )
 _NTH: Final = re.compile(
     r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger"
@@ -79,7 +81,9 @@ def calendar_words(note: Note) -> Iterator[Found]:
             nth = _NTH.match(note.lowered, start) if end - start < 3 else None
             if nth is None or not 1 <= int(note.lowered[start:end]) <= 31:
                 continue
-            if _BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
+            if weekday := _WEEKDAY_BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
+                yield Found(weekday.start(), nth.end(1), "DATE", 0.8)
+            elif _BEFORE_NTH.search(note.lowered, max(0, start - 24), start):
                 yield Found(*nth.span(1), "DATE", 0.7)
 
 

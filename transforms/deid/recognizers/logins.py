@@ -15,7 +15,8 @@ _TABLE: Final = table("logins.toml")
 _TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
     rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by"
-    rf"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig|signed)(?: is|:| -)?[ \t\n]{{1,2}}{_TOKEN}"
+    r"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig|signed(?=\s[a-z]+\d))(?: is|:| -)?"
+    rf"[ \t\n]{{1,2}}{_TOKEN}"
 )
 _BY: Final = re.compile(
     r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|\[|(?:/|-|\)) ?\n?"
@@ -87,7 +88,7 @@ class Logins(ClinicalRecognizer):
                 yield at + 2, at + 2 + _SHORTEST
 
     def _may_be(self, login: str, written: str) -> bool:
-        if len(login) < 4 or self._lexicon.is_ordinary(login) or written.istitle():
+        if len(login) < 4 or self._lexicon.is_ordinary(login) or written.istitle() or login.endswith("ly"):
             return False
         return not login.isalpha() or login not in self._lists.given
 
