@@ -16,6 +16,7 @@ from infra.bench.holdout.background import Background
 from infra.bench.holdout.build import build
 from infra.bench.holdout.render import Template, render, templates
 from infra.bench.holdout.scene import Patient, Scene
+from infra.bench.holdout.words import SETS, words
 
 LABELS = {
     "PATIENT", "DOCTOR", "DATE", "AGE", "PHONE", "FAX", "EMAIL", "URL", "IPADDR", "SSN", "MEDICALRECORD", "HEALTHPLAN",
@@ -25,22 +26,27 @@ LABELS = {
 
 SHAPES = {
     "ZIP": r"\d{5}(-\d{4})?",
-    "EMAIL": r"[\w.]+@[\w.]+",
+    "EMAIL": r"[\w.]+@[\w.-]+",
     "AGE": r"9\d|1\d\d|(?i:ninety.*|one\s+hundred.*)",
-    "SSN": r"(\d{3}\D?\d\d\D?)?\d{4}",
+    "SSN": r"(\d{3}\D{0,2}\d\d\D{0,2})?\d{4}",
     "IPADDR": r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]+",
     "PHOTO": r"\S+\.\w{3,4}",
-    "FAX": r"[\d\s().+/-]{10,}",
+    "FAX": r"[\d\s()\[\].+/-]{10,}",
 }
 
 
+@pytest.fixture(scope="module", params=SETS)
+def chosen(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def notes() -> pa.Table:
-    return build(400, seed=1)
+def notes(chosen: str) -> pa.Table:
+    return build(400, seed=1, name=chosen)
 
 
 def scene(rng: Random) -> Scene:
-    return Scene(rng, Patient.new(rng, "F", datetime(1920, 5, 4)), datetime(2015, 3, 9))
+    return Scene(rng, Patient.new(rng, words("b"), "F", datetime(1920, 5, 4)), datetime(2015, 3, 9))
 
 
 def test_marks_hold_what_their_label_says_and_do_not_overlap(notes: pa.Table) -> None:
@@ -74,9 +80,16 @@ def test_numbers_of_a_patient_stand_nowhere_unmarked(notes: pa.Table) -> None:
         assert not found or note["template"] in ("dietitian", "front_desk"), (note["template"], found)
 
 
-def test_same_seed_same_notes_and_another_seed_others() -> None:
-    assert build(60, seed=3).equals(build(60, seed=3))
-    assert not build(60, seed=3).equals(build(60, seed=4))
+def test_same_seed_same_notes_and_another_seed_or_set_others(chosen: str) -> None:
+    made = build(60, seed=3, name=chosen)
+    assert made.equals(build(60, seed=3, name=chosen))
+    assert not made.equals(build(60, seed=4, name=chosen))
+    assert not made.equals(build(60, seed=3, name="a" if chosen == "b" else "b"))
+
+
+def test_a_set_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no set: c"):
+        build(5, name="c")
 
 
 def test_half_of_the_patients_have_a_known_name_and_some_several_notes(notes: pa.Table) -> None:
@@ -85,9 +98,31 @@ def test_half_of_the_patients_have_a_known_name_and_some_several_notes(notes: pa
     assert max(Counter(notes["patient_id"].to_pylist()).values()) > 2
 
 
-def test_there_are_many_templates_and_all_are_used(notes: pa.Table) -> None:
-    assert len(templates()) >= 40
-    assert set(notes["template"].to_pylist()) == {template.name for template in templates()}
+def test_there_are_many_templates_and_all_are_used(notes: pa.Table, chosen: str) -> None:
+    found = templates(words(chosen))
+    assert len(found) >= {"a": 40, "b": 25}[chosen]
+    assert set(notes["template"].to_pylist()) == {template.name for template in found}
+
+
+def test_the_sets_have_nothing_in_common_but_the_machinery() -> None:
+    one, other = words("a"), words("b")
+    for table, name, separator in [
+        *(("names", name, "|") for name in ("female", "male", "last")),
+        *(("places", name, "|") for name in other.lists["places"] if name not in ("mail", "kinds")),
+    ]:
+        separator = ";" if name in ("cities", "hospitals") else separator
+        assert not set(one.entries(table, name, separator)) & set(other.entries(table, name, separator)), name
+    lines = [
+        {line.strip() for template in templates(drawn) for line in template.body.splitlines() if len(line) > 60}
+        for drawn in (one, other)
+    ]
+    assert not lines[0] & lines[1]
+
+
+def test_identifiers_of_set_b_are_as_sparse_as_in_real_notes() -> None:
+    made = build(300, seed=1, name="b").to_pylist()
+    marked = sum(entity["end"] - entity["start"] for note in made for entity in note["entities"])
+    assert 0.08 < marked / sum(len(note["text"]) for note in made) < 0.15
 
 
 @pytest.mark.parametrize(
@@ -129,5 +164,5 @@ def test_background_leaves_out_what_may_be_an_identifier(tmp_path: Path) -> None
     passages = " ".join(background.passage(Random(seed)) for seed in range(50))
     assert "Lasix" in passages
     assert not re.search("Smith|2009|Quibbley|Dr", passages)
-    table = build(40, seed=2, background=background)
+    table = build(40, seed=2, background=background, name="a")
     assert 8 < sum("of grade" in text.lower() for text in table["text"].to_pylist()) < 32

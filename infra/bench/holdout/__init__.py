@@ -1,9 +1,11 @@
 """The hold-out on which de-identification is judged: notes with every identifier marked.
 
-    python -m infra.bench.holdout --notes 400 --output HOLDOUT.parquet [--seed 1] [--background NOTES.parquet]
+    python -m infra.bench.holdout --notes 300 --output HOLDOUT.parquet [--set b] [--seed 1] [--background NOTES.parquet]
 
-It is written apart from the detector and from the notes that train it: its own templates, names, places and
-formats. Who tunes the detector does not read this folder and does not score on it; it is scored once, at the end.
+There are two sets, written by different hands, apart from the detector, from the notes that train it and from one
+another. Set `a` was scored once while it was unseen and serves development since. Set `b` is unseen: who tunes the
+detector does not read its folder and does not score on it; it is scored once, at the end. In `a` the identifiers
+are dense, so that a short note asks for many; in `b` they are as sparse as in real notes.
 
 What is marked (i2b2-2014 names): PATIENT (with relatives, household and other private persons), DOCTOR (all
 staff), DATE (all but a bare year), AGE (over 89 only), PHONE, FAX, EMAIL, URL, IPADDR, SSN, MEDICALRECORD,
@@ -11,7 +13,10 @@ HEALTHPLAN, ACCOUNT, LICENSE, VEHICLE, DEVICE, BIOID, PHOTO, IDNUM, USERNAME, ST
 ORGANIZATION, LOCATION-OTHER. Not marked: a state, a country, a year, a profession, an age under 90, a time of
 day, a weekday of a weekly schedule, the names of insurers and makers.
 
-    lists.toml     names and places
-    banks.toml     headers, footers and sentences that notes take at random
-    templates/     the notes; their language is described in `render`
+    a/, b/          the sets, each with
+      lists.toml      names, places and shapes of numbers
+      formats.toml    how dates, telephone numbers and addresses are written
+      banks.toml      headers, footers and sentences that notes take at random
+      templates/      the notes; their language is described in `render`
+    background.toml names that passages of real notes may not hold
 """

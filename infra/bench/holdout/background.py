@@ -8,13 +8,14 @@ capitalised word that the notes neither use in lower case nor often: eponyms and
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 from random import Random
 
 import pyarrow.parquet as pq
 
-from infra.bench.holdout.people import lists
+from infra.bench.holdout.words import HERE
 
 SENTENCE = re.compile(
     r"(?<=[.!?])(?<!Dr\.)(?<!Drs\.)(?<!Mr\.)(?<!Ms\.)(?<!Mrs\.)(?<!St\.)(?<!\b[A-Z]\.)\s+(?=[A-Z])|\n+"
@@ -41,7 +42,7 @@ class Background:
     def __init__(self, path: Path) -> None:
         texts: list[str] = pq.read_table(path, columns=["text"])["text"].to_pylist()
         seen = Counter(word for text in texts for word in set(WORD.findall(text)))
-        self._names = set(lists()["background"]["names"].split())
+        self._names = set(tomllib.loads((HERE / "background.toml").read_text(encoding="utf-8"))["names"].split())
         self._words = {word.lower() for word, notes in seen.items() if notes >= COMMON} - self._names
         found = ([line.strip() for line in SENTENCE.split(text) if self._clean(line.strip())] for text in texts)
         self._notes = [lines for lines in found if len(lines) >= 6]

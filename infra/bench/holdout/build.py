@@ -10,6 +10,7 @@ import pyarrow as pa
 from infra.bench.holdout.background import Background
 from infra.bench.holdout.render import Note, Template, render, templates
 from infra.bench.holdout.scene import Patient, Scene
+from infra.bench.holdout.words import Words, words
 
 SCHEMA = pa.schema(
     [
@@ -30,20 +31,24 @@ OLD = 0.24
 """Chance that a patient is over 89, where the template allows: the class AGE needs them."""
 
 
-def build(notes: int, seed: int = 1, background: Background | None = None) -> pa.Table:
-    """The hold-out of `SCHEMA`: same number, seed and background, same notes.
+def build(notes: int, seed: int = 1, background: Background | None = None, name: str = "b") -> pa.Table:
+    """The hold-out of `SCHEMA`: same number, seed, background and set, same notes.
 
     Args:
         notes: how many.
         seed: of everything that is drawn.
         background: where half of the notes take a passage from.
+        name: the set, `a` or `b`.
+
+    Raises:
+        ValueError: there is no such set.
     """
-    rng = Random(seed)
+    rng, drawn = Random(seed), words(name)
     patients: list[Patient] = []
     last_seen: dict[int, datetime] = {}
     named: dict[int, bool] = {}
     rows = []
-    for number, template in enumerate(_deal(notes, rng)):
+    for number, template in enumerate(_deal(notes, drawn, rng)):
         known = [
             i for i in range(max(0, len(patients) - 12), len(patients)) if _suits(template, patients[i], last_seen[i])
         ]
@@ -52,7 +57,7 @@ def build(notes: int, seed: int = 1, background: Background | None = None) -> pa
             day = last_seen[index] + timedelta(days=rng.randrange(1, 60))
         else:
             index, day = len(patients), datetime(2008, 1, 1) + timedelta(days=rng.randrange(6200))
-            patients.append(_patient(template, day, rng))
+            patients.append(_patient(template, day, drawn, rng))
             named[index] = rng.random() < 0.5
         last_seen[index] = day
         patient = patients[index]
@@ -64,11 +69,11 @@ def build(notes: int, seed: int = 1, background: Background | None = None) -> pa
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _deal(notes: int, rng: Random) -> list[Template]:
+def _deal(notes: int, drawn: Words, rng: Random) -> list[Template]:
     """Every template equally often, shuffled."""
     deck: list[Template] = []
     while len(deck) < notes:
-        hand = list(templates())
+        hand = list(templates(drawn))
         rng.shuffle(hand)
         deck += hand
     return deck[:notes]
@@ -80,11 +85,11 @@ def _suits(template: Template, patient: Patient, last_seen: datetime) -> bool:
     return low + 1 <= age < high and template.sex in ("", patient.who.sex)
 
 
-def _patient(template: Template, day: datetime, rng: Random) -> Patient:
+def _patient(template: Template, day: datetime, drawn: Words, rng: Random) -> Patient:
     low, high = template.ages
     years = rng.randrange(90, 103) if high >= 103 and rng.random() < OLD else rng.randrange(low, min(high, 89))
     birth = day - timedelta(days=years * 365.25 + rng.randrange(5, 360))
-    return Patient.new(rng, template.sex or rng.choice("FM"), datetime(birth.year, birth.month, birth.day))
+    return Patient.new(rng, drawn, template.sex or rng.choice("FM"), datetime(birth.year, birth.month, birth.day))
 
 
 def _columns_name(patient: Patient, index: int) -> list[str]:

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from random import Random
 
-HERE = Path(__file__).parent
-
-
-@lru_cache
-def lists() -> dict[str, dict[str, str]]:
-    """The tables of lists.toml as they stand."""
-    return tomllib.loads((HERE / "lists.toml").read_text(encoding="utf-8"))
-
-
-@lru_cache
-def entries(table: str, name: str, separator: str = "|") -> tuple[str, ...]:
-    """One list of lists.toml, without the line breaks that fold it."""
-    return tuple(entry.strip() for entry in lists()[table][name].split(separator) if entry.strip())
+from infra.bench.holdout.words import Words
 
 
 @dataclass(frozen=True)
 class Person:
-    """A name in its parts. `sex` is F or M."""
+    """A name in its parts; `nick` is what friends call them. `sex` is F or M."""
 
     first: str
     middle: str
     last: str
     sex: str
-
-    @property
-    def nick(self) -> str:
-        return lists()["nicknames"].get(self.first, self.first)
+    nick: str
 
     def form(self, name: str, rng: Random) -> str:
         """The name written in one of the forms that templates ask for.
@@ -58,6 +40,9 @@ class Person:
             "glued": f"{last},{first} {initial}",
             "li": f"{last} {first[0]}",
             "initials": f"{first[0]}{initial}{last[0]}".upper(),
+            "inits": f"{first[0]}.{initial}. {last}",
+            "firsti": f"{first} {last[0]}.",
+            "lastfirst": f"{upper(last)} {first}",
             "typo": misspelt(last, rng),
         }
         if name == "any":
@@ -82,9 +67,10 @@ def misspelt(name: str, rng: Random) -> str:
     return name[:at] + name[at + 1] + name[at] + name[at + 2 :]
 
 
-def person(rng: Random, sex: str = "", last: str = "") -> Person:
+def person(rng: Random, words: Words, sex: str = "", last: str = "") -> Person:
     """Someone new; with a sex or a surname where the caller has one."""
     sex = sex or rng.choice("FM")
-    given = entries("names", "female" if sex == "F" else "male")
+    given = words.entries("names", "female" if sex == "F" else "male")
     first, middle = rng.sample(given, 2)
-    return Person(first, middle, last or rng.choice(entries("names", "last")), sex)
+    nick = words.lists["nicknames"].get(first, first)
+    return Person(first, middle, last or rng.choice(words.entries("names", "last")), sex, nick)

@@ -10,19 +10,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from infra.bench.holdout.people import HERE, upper
+from infra.bench.holdout.people import upper
 from infra.bench.holdout.scene import Piece, Scene
-
-
-@lru_cache
-def banks() -> dict[str, list[str]]:
-    """The sentences of banks.toml by bank."""
-    return tomllib.loads((HERE / "banks.toml").read_text(encoding="utf-8"))
+from infra.bench.holdout.words import Words
 
 
 @dataclass(frozen=True)
@@ -46,10 +40,10 @@ class Template:
 
 
 @lru_cache
-def templates() -> tuple[Template, ...]:
-    """Every template of templates/, in the order of files and of places in them."""
+def templates(words: Words) -> tuple[Template, ...]:
+    """Every template of a set's templates/, in the order of files and of places in them."""
     found = []
-    for path in sorted((HERE / "templates").glob("*.txt")):
+    for path in sorted((words.folder / "templates").glob("*.txt")):
         for chunk in path.read_text(encoding="utf-8").split("\n=== ")[1:]:
             head, _, body = chunk.partition("\n")
             name, *options = (part.strip() for part in head.split("|"))
@@ -97,7 +91,7 @@ def _inside(inner: str, scene: Scene, passage: str) -> Iterator[Piece]:
         places = len(low.partition(".")[2])
         yield Piece(f"{rng.uniform(float(low), float(high)):.{places}f}")
     elif kind == ">":
-        yield from pieces(rng.choice(banks()[rest]), scene, passage)
+        yield from pieces(rng.choice(scene.words.banks[rest]), scene, passage)
     elif kind == "@":
         yield Piece(passage)
     else:

@@ -11,7 +11,8 @@ from random import Random
 from typing import NamedTuple
 
 from infra.bench.holdout import values
-from infra.bench.holdout.people import Person, entries, lists, person, upper
+from infra.bench.holdout.people import Person, person, upper
+from infra.bench.holdout.words import Words
 
 
 class Piece(NamedTuple):
@@ -25,6 +26,7 @@ RELATIVES = {
     "wife": "F", "husband": "M", "mother": "F", "father": "M", "daughter": "F", "son": "M", "sister": "F",
     "brother": "M", "aunt": "F", "grandmother": "F", "grandson": "M", "niece": "F", "uncle": "M", "spouse": "",
     "friend": "", "neighbor": "", "roommate": "", "partner": "", "baby": "",
+    "grandfather": "M", "granddaughter": "F", "nephew": "M", "cousin": "", "guardian": "",
 }  # fmt: skip
 """Private persons and their sex; the spouse's is the other one."""
 STAFF = frozenset(("pcp", "md", "rn", "res", "sw", "pa", "rph", "path", "rad", "tech", "clerk"))
@@ -41,7 +43,7 @@ LISTED = {
     "landmark": ("landmarks", "LOCATION-OTHER"),
 }
 """The list and the label of a place's key."""
-KIN = set(RELATIVES) - {"friend", "neighbor", "roommate", "partner", "uncle", "niece"}
+KIN = set(RELATIVES) - {"friend", "neighbor", "roommate", "partner", "uncle", "niece", "guardian"}
 
 SLOT = re.compile(r"([A-Za-z_]+\d?)(?:\.(\w+))?([+-]\d+)?(?::(\w+))?")
 PRONOUNS = {
@@ -66,6 +68,7 @@ def plain(text: str) -> str:
 class Patient:
     """What stays the same in all notes of a patient."""
 
+    words: Words
     who: Person
     birth: datetime
     numbers: dict[str, str]
@@ -73,21 +76,19 @@ class Patient:
     chosen: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, rng: Random, sex: str, birth: datetime) -> Patient:
-        member = rng.choice(("AAA999999999", "999999999", "A99999999", "AAA99A99999", "999-99-9999A", "W9999 99999"))
+    def new(cls, rng: Random, words: Words, sex: str, birth: datetime) -> Patient:
+        member = rng.choice(words.formats("member"))
         numbers = {
-            "mrn": values.digits(rng, rng.choice((6, 7, 7, 8, 10))),
+            "mrn": values.digits(rng, int(rng.choice(words.formats("mrn_lengths")))),
             "ssn": values.shaped("699999999", rng).replace("6", str(rng.randrange(1, 7)), 1),
-            "acct": values.shaped(
-                rng.choice(("999999999", "A9999999", "99-9999999", "4000999999", "HAR99999999")), rng
-            ),
+            "acct": values.shaped(rng.choice(words.formats("acct")), rng),
             "member": values.shaped(member, rng),
             "medicare": values.shaped("1AX9-AX9-AA99".replace("1", str(rng.randrange(1, 10)), 1), rng),
-            "medicaid": values.shaped(rng.choice(("99999999A", "AA99999A", "9999999999", "100999999")), rng),
+            "medicaid": values.shaped(rng.choice(words.formats("medicaid")), rng),
             "phone": values.phone_number(rng),
             "cell": values.phone_number(rng),
         }
-        return cls(person(rng, sex), birth, numbers)
+        return cls(words, person(rng, words, sex), birth, numbers)
 
 
 class Scene:
@@ -95,6 +96,7 @@ class Scene:
 
     def __init__(self, rng: Random, patient: Patient, day: datetime) -> None:
         self.rng, self.patient, self.day = rng, patient, day
+        self.words = patient.words
         self._people: dict[str, Person] = {}
         self._chosen: dict[str, str] = {}
 
@@ -132,8 +134,8 @@ class Scene:
             return self._age(base)
         if base == "year":
             return [Piece(str((self.day + timedelta(days=int(shift or 0))).year))]
-        if base in lists()["shapes"]:
-            label, _, folded = lists()["shapes"][base].partition(": ")
+        if base in self.words.lists["shapes"]:
+            label, _, folded = self.words.lists["shapes"][base].partition(": ")
             shapes = folded.split("|")
             number = self._once(
                 key, lambda: values.shaped(self.rng.choice(shapes), self.rng), keep=base in ("dl", "plate", "vin")
@@ -159,7 +161,7 @@ class Scene:
             if base == "spouse":
                 sex = "M" if self.patient.who.sex == "F" else "F"
             shared = base in KIN and self.rng.random() < 0.65
-            store[key] = person(self.rng, sex, self.patient.who.last if shared else "")
+            store[key] = person(self.rng, self.words, sex, self.patient.who.last if shared else "")
         return store[key]
 
     def _person(self, key: str, form: str) -> Piece:
@@ -183,7 +185,7 @@ class Scene:
 
     def _date(self, key: str, shift: int, kind: str) -> list[Piece]:
         if key == "holiday":
-            return [Piece(self.rng.choice(values.HOLIDAYS), "DATE")]
+            return [Piece(self.rng.choice(self.words.formats("holidays")), "DATE")]
         if key == "dr":
             return [Piece(values.month_range(self.day + timedelta(days=shift), self.rng.randrange(2, 6)), "DATE")]
         day = self.patient.birth if key == "dob" else self.day + timedelta(days=shift)
@@ -191,10 +193,10 @@ class Scene:
             kind = self.rng.choice(("slash", "slash", "num", "text"))
         clock = f"{self.rng.randrange(24):02}:{self.rng.randrange(60):02}"
         if kind == "stamp":
-            return [Piece(values.date(day, "slash", self.rng), "DATE"), Piece(f" {clock}")]
+            return [Piece(values.date(day, self.words.dates["slash"], self.rng), "DATE"), Piece(f" {clock}")]
         if kind == "isostamp":
-            return [Piece(values.date(day, "iso", self.rng), "DATE"), Piece(f"T{clock}:00Z")]
-        return [Piece(values.date(day, kind, self.rng), "DATE")]
+            return [Piece(values.date(day, self.words.dates["iso"], self.rng), "DATE"), Piece(f"T{clock}:00Z")]
+        return [Piece(values.date(day, self.words.dates[kind], self.rng), "DATE")]
 
     def _age(self, base: str) -> list[Piece]:
         age = self.age if base.startswith("age") else self.rng.randrange(90, 103)
@@ -207,8 +209,9 @@ class Scene:
         numbers, rng = self.patient.numbers, self.rng
         if base == "mrn":
             mrn = numbers["mrn"]
-            forms = (mrn, mrn, mrn, mrn.zfill(8), f"{mrn[:3]}-{mrn[3:]}", f"{mrn[:-4]}-{mrn[-4:]}")
-            return Piece(mrn if kind == "plain" else rng.choice(forms), "MEDICALRECORD")
+            written = rng.choice(self.words.formats("mrn")) if kind != "plain" else "{mrn}"
+            parts = {"head": mrn[:3], "tail": mrn[3:], "body": mrn[:-4], "last": mrn[-4:]}
+            return Piece(written.format(mrn=mrn, **parts), "MEDICALRECORD")
         if base in ("member", "medicare", "medicaid"):
             text = numbers[base]
             return Piece(text.replace("-", "") if base == "medicare" and rng.random() < 0.4 else text, "HEALTHPLAN")
@@ -220,17 +223,17 @@ class Scene:
         if kind == "last":
             return [Piece(ssn[-4:], "SSN")]
         if self.rng.random() < 0.2:
-            return [Piece(self.rng.choice(("xxx-xx-", "***-**-"))), Piece(ssn[-4:], "SSN")]
-        dashed = f"{ssn[:3]}-{ssn[3:5]}-{ssn[5:]}"
-        return [Piece(self.rng.choice((dashed, dashed, dashed, ssn, dashed.replace("-", " "))), "SSN")]
+            return [Piece(self.rng.choice(self.words.formats("ssn_masks"))), Piece(ssn[-4:], "SSN")]
+        written = self.rng.choice(self.words.formats("ssn"))
+        return [Piece(written.format(ssn[:3], ssn[3:5], ssn[5:]), "SSN")]
 
     def _contact(self, key: str, base: str, form: str | None, kind: str | None) -> Piece | None:
         numbers, rng = self.patient.numbers, self.rng
-        domain = self._once("domain", lambda: rng.choice(entries("places", "domains")))
+        domain = self._once("domain", lambda: rng.choice(self.words.entries("places", "domains")))
         if base in ("phone", "fax", "home", "cell"):
             number = self._once(key, lambda: values.phone_number(rng))
             number = {"home": numbers["phone"], "cell": numbers["cell"]}.get(base, number)
-            return Piece(values.phone(number, kind or "", rng), "FAX" if base == "fax" else "PHONE")
+            return Piece(values.phone(number, kind or "", self.words, rng), "FAX" if base == "fax" else "PHONE")
         if base == "ext":
             return Piece(values.digits(rng, rng.choice((3, 4, 5))), "PHONE")
         if base in ("email", "user", "url", "ip", "photo"):
@@ -245,14 +248,14 @@ class Scene:
             "first": plain(who.first),
             "last": plain(who.last),
             "LAST": plain(who.last).upper(),
-            "host": rng.choice(entries("places", "mail")) if own else domain,
+            "host": rng.choice(self.words.entries("places", "mail")) if own else domain,
             "domain": domain,
             "mrn": self.patient.numbers["mrn"],
             "day": self.day,
         }
         fields |= {f"n{count}": values.digits(rng, count) for count in range(1, 7)}
         fields |= {f"byte{place}": rng.randrange(10, 250) for place in "abc"}
-        text = rng.choice(entries("forms", base)).format(**fields)
+        text = rng.choice(self.words.entries("forms", base)).format(**fields)
         return Piece(upper(text) if base == "email" and rng.random() < 0.08 else text, ADDRESSES[base])
 
     def _place(self, key: str, base: str, form: str | None) -> Piece | None:
@@ -260,13 +263,13 @@ class Scene:
         if base in ("street", "city", "state", "zip"):
             return self._address(base, own=key == base, form=form)
         if base == "hosp":
-            name = self._once(key, lambda: rng.choice(entries("places", "hospitals", ";")), keep=key == "hosp")
+            listed = self.words.entries("places", "hospitals", ";")
+            name = self._once(key, lambda: rng.choice(listed), keep=key == "hosp")
             text, label = name.split("|")[1 if form == "short" else 0], "HOSPITAL"
         elif base in LISTED:
             table, label = LISTED[base]
-            text = self._once(
-                key, lambda: rng.choice(entries("places", table)), keep=base in ("employer", "school", "county")
-            )
+            named = self.words.entries("places", table)
+            text = self._once(key, lambda: rng.choice(named), keep=base in ("employer", "school", "county"))
         else:
             return None
         return Piece(upper(text) if form == "UP" else text, label)
@@ -275,7 +278,7 @@ class Scene:
         rng = self.rng
         mark = "" if own else "2"
         city, state, zip3 = self._once(
-            "cityline" + mark, lambda: rng.choice(entries("places", "cities", ";")), keep=own
+            "cityline" + mark, lambda: rng.choice(self.words.entries("places", "cities", ";")), keep=own
         ).split("|")
         if base == "city":
             return Piece(upper(city) if form == "UP" else city, "CITY")
@@ -289,11 +292,11 @@ class Scene:
     def _street(self) -> str:
         rng = self.rng
         if rng.random() < 0.08:
-            return rng.choice(("P.O. Box {}", "PO Box {}", "RR 2 Box {}")).format(values.digits(rng, 3))
+            return rng.choice(self.words.formats("boxes")).format(values.digits(rng, 3))
         number = values.digits(rng, rng.choice((2, 3, 4, 4, 5)))
-        way = rng.choice(("", "", "", "N ", "S. ", "West ", "NE ")) + rng.choice(entries("places", "streets"))
-        unit = rng.choice(("", "", "", " Apt 3B", ", Apt. 12", " #204", " Unit 7", ", Lot 18"))
-        return f"{number} {way} {rng.choice(entries('places', 'kinds'))}{unit}"
+        way = rng.choice(self.words.formats("ways")) + rng.choice(self.words.entries("places", "streets"))
+        unit = rng.choice(self.words.formats("units"))
+        return f"{number} {way} {rng.choice(self.words.entries('places', 'kinds'))}{unit}"
 
     def _once(self, key: str, make: Callable[[], str], keep: bool = False) -> str:
         """The value of a key in this note, or with `keep` in all notes of the patient; made when first met."""
