@@ -45,7 +45,7 @@ class Deidentify(_Table):
 
     mode: Literal["tag", "surrogate", "mask"] = "tag"
     tagger: bool = Field(True, description="Use the PHI tagger beside patterns and known names.")
-    threshold: float = Field(0.5, ge=0.0, le=1.0, description="Least probability at which the tagger's spans count.")
+    threshold: float = Field(0.3, ge=0.0, le=1.0, description="Least probability at which the tagger's spans count.")
     pattern_threshold: float = Field(0.5, ge=0.0, le=1.0, description="Least score of the recognizers' spans.")
     link_names: bool = Field(True, description="Look for a patient's names in the patient's other notes of the split.")
     recognizers: list[str] = Field([], description="Further ones: module:Name, or a YAML file of Presidio's form.")

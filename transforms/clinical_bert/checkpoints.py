@@ -26,6 +26,9 @@ from transforms.clinical_bert.catalogue import HEADS, TOKEN_CLASSIFICATION, TOKE
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FOLDER: Final = Path(__file__).parent / "shipped"
+_SHIPPED_SHARED: Final = "clinical"
+_SHIPPED_APART: Final = {"deid": "phi"}
+"""Heads with a checkpoint of their own: PHI is sought in every note first, so its encoder is a small and fast one."""
 _HUB_ID: Final = re.compile(r"(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?")
 _FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "heads/*")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin", "model.pt", "model.pth")
@@ -54,7 +57,7 @@ class Checkpoint:
         revision: commit of a Hub checkpoint, else an empty string.
         sha256: digest over the names and contents of the files that decide the results (config, tokenizer,
             weights of the encoder and of the head).
-        path: folder on this machine.
+        path: folder on this machine; of a shipped one its name, for it lies wherever the package lies.
     """
 
     source: str
@@ -63,8 +66,8 @@ class Checkpoint:
     path: str = field(repr=False, compare=False)
 
     def folder(self) -> Path:
-        """The folder on the machine that asks: the shipped checkpoint lies wherever the package lies."""
-        return _SHIPPED_FOLDER if self.source == SHIPPED else Path(self.path)
+        """The folder on the machine that asks."""
+        return _SHIPPED_FOLDER / self.path if self.source == SHIPPED else Path(self.path)
 
     def verify(self, head: str) -> Path:
         """The folder, once its files are seen to be those that were resolved.
@@ -84,9 +87,10 @@ def shipped(head: str) -> Checkpoint:
     Raises:
         CheckpointError: this copy of the package holds none, or it lacks the head.
     """
-    if not (_SHIPPED_FOLDER / "config.json").is_file():
+    name = _SHIPPED_APART.get(head, _SHIPPED_SHARED)
+    if not (_SHIPPED_FOLDER / name / "config.json").is_file():
         raise CheckpointError(f"this copy of notemill ships no checkpoint: name one with --model {head}=PATH_OR_ID")
-    return Checkpoint(SHIPPED, "", _inspect(_SHIPPED_FOLDER, head, SHIPPED), str(_SHIPPED_FOLDER))
+    return Checkpoint(SHIPPED, "", _inspect(_SHIPPED_FOLDER / name, head, SHIPPED), name)
 
 
 def resolve(spec: str, head: str) -> Checkpoint:
@@ -117,7 +121,7 @@ def resolve_encoder(spec: str) -> Path:
     Raises:
         CheckpointError: it cannot be found or read.
     """
-    folder = _SHIPPED_FOLDER if spec == SHIPPED else _find(spec)[0]
+    folder = _SHIPPED_FOLDER / _SHIPPED_SHARED if spec == SHIPPED else _find(spec)[0]
     _encoder_files(folder, spec)
     return folder
 
