@@ -51,6 +51,16 @@ _FEWEST_DIGITS: Final = MappingProxyType(
 )
 """A number must hold this many digits; patterns know the shorter ones by what stands before them."""
 _CODES: Final = frozenset((*_FEWEST_DIGITS, "USERNAME", "PHOTO", "URL", "EMAIL", "IPADDR"))
+_ADDRESSES: Final = _PLACES | {"STREET", "ZIP"}
+_NAME_ENDS: Final = re.compile(r"(?<=[^\W\d_]{3})\.\s+(?=[^\W\d_]{3})")
+_PLACE_ENDS: Final = re.compile(r"(?<=\d\d)\.\s+(?=\d|[^\W\d_]{3})")
+"""Where a sentence ends: not behind an initial (`J. Smith`), nor behind what an address shortens (`Rd. Apt 4`)."""
+_WORD_BEFORE: Final = re.compile(r"[^\W\d_]+\Z")
+_LONGEST_TITLE: Final = 12
+_ABBREVIATED: Final = frozenset(
+    ("drs", "prof", "rev", "mrs", "miss", "hon", "sgt", "capt", "esq", "phd", "attn", "msgr", "supt", "det", "asst")
+)
+"""Titles that end with a full stop; those of two letters need no list."""
 _INSIDE_CODES: Final = ("", "-", ".", "_", ":", "/", "@")
 _NO_PART_BEFORE: Final = re.compile(
     r"(?:(?:dr|mr|mrs|ms|miss|prof|trooper|officer|deputy)\b\.?\s*|[,;:/]\s*)+", re.IGNORECASE
@@ -61,7 +71,7 @@ _NO_PART_AFTER: Final = re.compile(
 
 
 def join_pieces(text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
-    """Spans of a tagger, with the pieces of one number or address put together.
+    """Spans of a tagger, with the pieces of one number or address put together and sentences taken apart.
 
     A tagger labels word by word, and to it `IRIS-37-5E49` is five of them, which it may call by different names. The
     label is that of the longest piece.
@@ -72,7 +82,7 @@ def join_pieces(text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
     """
     joined: list[PhiSpan] = []
     longest = 0
-    for span in spans:
+    for span in (sentence for whole in spans for sentence in _sentences(text, whole)):
         before = joined[-1] if joined else None
         gap = text[before.end : span.start] if before else " "
         if before and gap in _INSIDE_CODES and _CODES.issuperset((before.label, span.label)):
@@ -83,6 +93,19 @@ def join_pieces(text: str, spans: Sequence[PhiSpan]) -> list[PhiSpan]:
             longest = 0
         longest = max(longest, span.end - span.start)
     return joined
+
+
+def _sentences(text: str, span: PhiSpan) -> list[PhiSpan]:
+    """A tagger's span, cut where a sentence ends in it: it knows words only, so names in a row run together."""
+    end = _NAME_ENDS if span.label in _NAMES else _PLACE_ENDS if span.label in _ADDRESSES else None
+    cuts = []
+    for stop in end.finditer(text, span.start, span.end) if end else ():
+        word = _WORD_BEFORE.search(text, max(0, stop.start() - _LONGEST_TITLE), stop.start())
+        if word is None or word[0].lower() not in _ABBREVIATED:
+            cuts.append(stop)
+    starts = [span.start, *(stop.end() for stop in cuts)]
+    ends = [*(stop.start() for stop in cuts), span.end]
+    return [span._replace(start=start, end=stop) for start, stop in zip(starts, ends, strict=True) if start < stop]
 
 
 class Plausible:
@@ -132,7 +155,10 @@ class Plausible:
         if span.label == "DATE":
             return _is_date(content, span.score) and not _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start)
         if span.label == "AGE":
-            return any(int(number) > 89 for number in _NUMBER.findall(content)) or _OLD_WORD.search(content) is not None
+            return (
+                any(90 <= int(number) <= 130 for number in _NUMBER.findall(content))
+                or _OLD_WORD.search(content) is not None
+            )
         if span.label in _FEWEST_DIGITS:
             return len(_DIGIT.findall(content)) >= _FEWEST_DIGITS[span.label]
         if span.label == "IPADDR":

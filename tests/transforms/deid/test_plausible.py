@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.plausible import SURE, Plausible
+from transforms.deid.plausible import SURE, Plausible, join_pieces
 from transforms.deid.spans import PhiSpan
 
 RULES = Plausible(Lexicon.shipped())
@@ -28,6 +28,8 @@ def kept(text: str, what: str, label: str, score: float = 0.99) -> list[str]:
         ("vision 20/25", "20/25", "DATE"),
         ("weight 185", "185", "DATE"),
         ("a 62-year-old", "62", "AGE"),
+        ("graduated in 1948", "1948", "AGE"),
+        ("weight 131", "131", "AGE"),
         ("call x12", "12", "PHONE"),
         ("ratio 10:1", "10:1", "SSN"),
         ("seen by ...", "...", "DOCTOR"),
@@ -71,3 +73,29 @@ def test_what_looks_like_phi_counts_at_any_score(text: str, what: str, label: st
 def test_titles_degrees_and_blank_lines_are_no_part_of_a_name() -> None:
     text = "Sincerely, Dr. Ann Kaczander, M.D., Ph.D.\n\nOsvaldo Prim RN"
     assert kept(text, text[text.index("Dr.") :], "DOCTOR") == ["Ann Kaczander", "Osvaldo Prim"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "wanted"),
+    [
+        ("Mary Smith. john smith", "PATIENT", ["Mary Smith", "john smith"]),
+        ("Mary Smith. John Doe", "DOCTOR", ["Mary Smith", "John Doe"]),
+        ("J. Smith", "PATIENT", ["J. Smith"]),
+        ("Prof. Smith", "DOCTOR", ["Prof. Smith"]),
+        ("Mary Smith. J. Doe", "PATIENT", ["Mary Smith. J. Doe"]),
+        ("62704. 12 Old Mill Rd", "STREET", ["62704", "12 Old Mill Rd"]),
+        ("12 Old Mill Rd. Apt 4", "STREET", ["12 Old Mill Rd. Apt 4"]),
+    ],
+)
+def test_a_taggers_span_is_cut_at_the_end_of_a_sentence(text: str, label: str, wanted: list[str]) -> None:
+    pieces = join_pieces(text, [PhiSpan(0, len(text), label, 0.99, "tagger")])
+    assert [text[piece.start : piece.end] for piece in pieces] == wanted
+
+
+def test_a_full_stop_joins_pieces_of_a_number_only_without_a_blank() -> None:
+    def joined(text: str) -> list[str]:
+        spans = [PhiSpan(0, 4, "ZIP", 0.9, "tagger"), PhiSpan(len(text) - 4, len(text), "IDNUM", 0.9, "tagger")]
+        return [text[piece.start : piece.end] for piece in join_pieces(text, spans)]
+
+    assert joined("0481.2201") == ["0481.2201"]
+    assert joined("0481. 2201") == ["0481", "2201"]

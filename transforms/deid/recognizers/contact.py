@@ -135,7 +135,7 @@ def _label(lowered: str, start: int, end: int) -> str:
 
 
 _LOCAL: Final = re.compile(r"[\w.+%'\-]{1,64}\Z")
-_DOMAIN: Final = re.compile(r"\s?@\s?(?:[^\W_](?:[\w\-]*[^\W_])?\.)+[^\W\d_]{2,24}")
+_DOMAIN: Final = re.compile(r"\s?@\s?(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}")
 _SCHEME: Final = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"'\])}]+")
 _HOST: Final = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9\-]{0,40}[a-z0-9])?\.){1,4}(?:com|org|net|edu|gov|mil|info|health|biz|io|co\.uk"

@@ -41,6 +41,10 @@ _TITLES: Final = frozenset(_TABLE["honorifics"].split()) | frozenset(_TABLE["lab
 _FULL_LINE: Final = 60
 """A line of at least this many characters was broken by the editor, so a name may go on in the next."""
 _CONTEXT: Final = 28
+_LONGEST: Final = 48
+"""No compound goes further back. Without a bound, a note of one run of hyphens takes quadratic time."""
+_PARTS_BEFORE: Final = re.compile(r"(?:(?<![^\W\d_])[^\W\d_]{1,24}-){1,4}\Z")
+_PARTS_AFTER: Final = re.compile(r"(?:-[^\W\d_]{1,24}){1,4}(?![^\W\d_])")
 
 
 class ListedNames(ClinicalRecognizer):
@@ -151,7 +155,9 @@ class ListedNames(ClinicalRecognizer):
         word = WORD.match(note.text, gap.end()) if gap else None
         if gap is None or word is None:
             return None
-        if gap.group() == "\n" and (not note.mixed or end - note.text.rfind("\n", 0, end) < _FULL_LINE):
+        if gap.group() == "\n" and (
+            not note.mixed or note.text.rfind("\n", max(0, end - _FULL_LINE + 1), end) >= 0 or end < _FULL_LINE - 1
+        ):
             return None
         if word.group().isupper() and len(word.group()) > 1 and not note.text[end - 1].isupper() and note.mixed:
             return None  # the abbreviation or the heading behind a name
@@ -237,13 +243,7 @@ class ListedNames(ClinicalRecognizer):
 
 
 def _compound(text: str, at: int, end: int) -> tuple[int, int]:
-    """The word with all the parts that hyphens join to it."""
-    while at > 1 and text[at - 1] == "-" and text[at - 2].isalpha():
-        at -= 1
-        while at and text[at - 1].isalpha():
-            at -= 1
-    while text[end : end + 1] == "-" and text[end + 1 : end + 2].isalpha():
-        end += 1
-        while text[end : end + 1].isalpha():
-            end += 1
-    return at, end
+    """The word with the parts that hyphens join to it, four at most at either side."""
+    before = _PARTS_BEFORE.search(text, max(0, at - _LONGEST), at)
+    after = _PARTS_AFTER.match(text, end)
+    return before.start() if before else at, after.end() if after else end

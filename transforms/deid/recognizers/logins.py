@@ -12,7 +12,7 @@ from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is
 
 _TABLE: Final = table("logins.toml")
 
-_TOKEN: Final = r"(?P<login>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*)(?![\w@-]|\.[a-z])"
+_TOKEN: Final = r"(?P<login>[a-z][a-z0-9]{0,63}(?:[._][a-z0-9]{1,63}){0,8})(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
     rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by"
     r"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig|signed(?=\s[a-z]+\d))(?: is|:| -)?"
@@ -35,6 +35,8 @@ _DOT: Final = re.compile(r"\.[a-z]")
 _CLOSED: Final = re.compile(r"\([a-z][a-z0-9._]{3,20}\)")
 _LETTERS: Final = re.compile(r"[a-z]+")
 _SHORTEST: Final = 4
+_LONGEST: Final = 64
+"""No log-in name is longer. Without a bound, a note of one run of letters and dots takes quadratic time."""
 
 
 class Logins(ClinicalRecognizer):
@@ -61,8 +63,10 @@ class Logins(ClinicalRecognizer):
                     yield Found(*match.span("login"), "USERNAME", 0.8)
         heads: set[str] | None = None
         for start, end in self._candidates(note):
+            if not _BY.search(note.lowered, max(0, start - 10), start):
+                continue
             login = _LOGIN.match(note.lowered, start)
-            if login is None or login.end() < end or not _BY.search(note.lowered, max(0, start - 10), start):
+            if login is None or login.end() < end:
                 continue
             heads = heads if heads is not None else self._heads(note)
             if self._is_login(note, login["login"], start, login.end(), heads):
@@ -127,7 +131,9 @@ class Logins(ClinicalRecognizer):
 
 
 def _head(lowered: str, at: int) -> int:
-    while at and (lowered[at - 1].isalpha() or lowered[at - 1] in "._"):
+    """Where the run of letters and dots before `at` begins, within what a log-in name may be long."""
+    least = max(0, at - _LONGEST)
+    while at > least and (lowered[at - 1].isalpha() or lowered[at - 1] in "._"):
         at -= 1
     return at
 

@@ -301,7 +301,7 @@ class NameReader:
 
     def read_back(self, text: str, end: int) -> int | None:
         """Where the name that ends at `end`, before a degree, begins; None when there is none."""
-        line = max(text.rfind("\n", 0, end) + 1, end - _LONGEST_BACK)
+        line = max(text.rfind("\n", max(0, end - _LONGEST_BACK), end) + 1, end - _LONGEST_BACK)
         run = _BACK.search(text, line, end)
         if run is None:
             return None

@@ -29,6 +29,8 @@ _AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
 _FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?\Z")
 _FIELD_TAILS: Final = ("s", ")", "name")
 _LONGEST_FIELD: Final = 48
+_LONGEST_LINE: Final = 128
+"""The surname that fills a line up to its comma is not longer."""
 _AT_LINE_START: Final = frozenset(("name", "re", "subject", "to", "from", "by", "per", "called", "signed", "baby"))
 _BEFORE_NAME: Final = ("patient", "pt", "last", "first", "middle", "'s", "full", "maiden", "electronically")
 _RELATIVE_LINK: Final = re.compile(
@@ -255,7 +257,8 @@ class Names(ClinicalRecognizer):
         for comma in occurrences(text, ","):
             if not text[comma - 1 : comma].isupper():
                 continue
-            match = _NAME_LINE.match(text, text.rfind("\n", 0, comma) + 1)
+            line = text.rfind("\n", max(0, comma - _LONGEST_LINE), comma) + 1
+            match = _NAME_LINE.match(text, line) if line or comma <= _LONGEST_LINE else None
             if match is None or match.end() <= comma:
                 continue
             if self._are_names([word.group().lower() for word in WORD.finditer(match[1])]):
@@ -278,7 +281,7 @@ class Names(ClinicalRecognizer):
             initials = _SIGNED_INITIALS.match(text, at)
             if (
                 initials
-                and text[:at].rstrip(" -")[-1:] in (".", "!", "?", "\n")
+                and text[max(0, at - 16) : at].rstrip(" -")[-1:] in (".", "!", "?", "\n")
                 and initials[1].lower() not in _NO_INITIALS
             ):
                 yield Found(*initials.span(1), "DOCTOR", 0.6)

@@ -1,0 +1,60 @@
+"""Time grows with the note's length: no note, however odd, holds a worker up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from transforms.deid.analyzer import analyze, build_engine
+from transforms.deid.labels import LabelMap
+from transforms.deid.recognizers import shipped
+
+LABELS = LabelMap()
+ENGINE = build_engine(shipped(), LABELS)
+SIZE = 5_000
+GROWTH = 4
+MOST = 2.6
+"""Times what a note of a quarter costs, for each doubling: linear is 2, quadratic is 4."""
+NOISE = 0.05
+"""Seconds that a busy machine may add."""
+
+
+def seconds(text: str) -> float:
+    """The least of two runs, in time of the process."""
+    runs = []
+    for _ in range(2):
+        start = time.process_time()
+        analyze(ENGINE, text, LABELS, 0.5)
+        runs.append(time.process_time() - start)
+    return min(runs)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "A.",
+            "a.",
+            "a_",
+            "Jane-",
+            "JANE-",
+            "1-",
+            "a@",
+            "/1",
+            "Dr. ",
+            "(5",
+            "SMITH,",
+            "SMITH, ",
+            "x",
+            "\n",
+            ".",
+            ".jpg",
+        ),
+        *("a.jpg", "a1", "the 4th ", "John ", "12 Oak St ", "Mary Smith, MD; ", "cc: Jane Roe; ", ":", "ab:", "user "),
+    ],
+)
+def test_time_grows_with_the_length(pattern: str) -> None:
+    short = seconds(pattern * (SIZE // len(pattern)))
+    long = seconds(pattern * (GROWTH * SIZE // len(pattern)))
+    assert long < NOISE + MOST**2 * short
