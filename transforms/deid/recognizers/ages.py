@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 
 _OLD: Final = r"(?:9\d|1[0-3]\d)"
 _AGED: Final = re.compile(
-    rf"{_OLD}(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
+    rf"{_OLD}\+?(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
     r"(?:old|o\b|of age|young|female|male|f\b|m\b|woman|man|gentleman|lady)"
     r"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
     r"|\s?-?y(?:rs?)?[ /]?[mf]\b|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
@@ -35,26 +35,29 @@ _AGE_BEFORE: Final = re.compile(
     r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |(?: is|'s| was) (?:now )?)\Z"
     r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )
+_WITH_MONTHS: Final = re.compile(
+    rf"{_OLD}[\s-]?(?:years?|yrs?|y)\b[\s,-]{{0,2}}(?:and\s)?\d{{1,2}}[\s-]?(?:months?|mos?|m)\b"
+    r"(?:[\s-](?:old|of age)\b)?"
+)
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
     r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|breaths|beats)|\.\d"
 )
-_WORDS: Final = re.compile(
-    r"(?:ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a) hundred(?:(?: and)?[ -](?:one|two"
-    r"|three|four|five|six|seven|eight|nine|ten))?)"
-    r"(?=[ -]years?[ -](?:old|of age)|[ -]year[ -]old| y/?o\b)"
+_NUMBER_WORDS: Final = (
+    r"\b(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine)\b)?"
+    r"|(?:(?:one|a)[\s-])?hundred(?:(?:[\s-]and)?[\s-](?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)\b)?)"
 )
-
-
-_WORDS_ALONE: Final = re.compile(
-    r"(?:ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a) hundred(?:(?: and)?[ -](?:one|two"
-    r"|three|four|five|six|seven|eight|nine|ten))?)\b(?! ?%| percent)"
+_WORDS: Final = re.compile(rf"{_NUMBER_WORDS}(?=[\s-](?:years?|yrs?)\b(?!\.?\s(?:ago|since))|\s?y[./]?\s?o\b)")
+_WORDS_ALONE: Final = re.compile(rf"(?:{_NUMBER_WORDS}|\bnineties)\b(?! ?%| percent)")
+_OLD_NAMES: Final = frozenset(
+    ("nonagenarian", "centenarian", "supercentenarian", "nonagenarians", "centenarians", "supercentenarians")
 )
 
 
 class Ages(ClinicalRecognizer):
-    """The number of an age over 89, in digits or words."""
+    """The number of an age over 89, in digits or words, and the words for people of such an age."""
 
     labels: ClassVar[tuple[str, ...]] = ("AGE",)
     title: ClassVar[str] = "ages"
@@ -70,11 +73,19 @@ class Ages(ClinicalRecognizer):
                 if _AGE_BEFORE.search(lowered, max(0, start - 24), start):
                     yield Found(start, end + 1, "AGE", 0.85)
                 continue
+            if phrase := _WITH_MONTHS.match(lowered, start):
+                yield Found(*phrase.span(), "AGE", 0.9)
+                continue
+            stop = end + lowered.startswith("+", end)  # `90+ year old`
             if _AGED.match(lowered, start) or _APPOSITION.match(lowered, start) or _is_sexed(text, lowered, start):
-                yield Found(start, end, "AGE", 0.9)
+                yield Found(start, stop, "AGE", 0.9)
             elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - 24), start):
-                yield Found(start, end, "AGE", 0.85)
-        if "ninety" in lowered or "hundred" in lowered:
+                yield Found(start, stop, "AGE", 0.85)
+        for name in note.words & _OLD_NAMES:
+            for at in occurrences(lowered, name):
+                if not is_word_char(lowered, at - 1) and not is_word_char(lowered, at + len(name)):
+                    yield Found(at, at + len(name), "AGE", 0.85)
+        if not note.words.isdisjoint(("ninety", "nineties", "hundred")):
             for words in _WORDS.finditer(lowered):
                 yield Found(*words.span(), "AGE", 0.85)
             for words in _WORDS_ALONE.finditer(lowered):

@@ -55,7 +55,7 @@ _BEFORE_NTH: Final = re.compile(
     r"|\b(?:on|since|until|till|through|thru))\s\Z"
 )
 _NTH: Final = re.compile(
-    r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|year|grade|rib|digit|toe|finger"
+    r"(\d\d?(?:st|nd|rd|th))(?![\w/%-]| (?:time|percentile|day|week|month|quarter|half|year|grade|rib|digit|toe|finger"
     r"|intercostal|ics|metatarsal|metacarpal"
     r"|cranial|nerve|ventricle|century|floor|dose|cycle|line|street|st\b|ave|avenue|hospital|visit|trimester"
     r"|birthday|portion|degree|stage|generation"

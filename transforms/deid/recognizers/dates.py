@@ -1,6 +1,8 @@
 """Dates as typed in notes, and nothing that only looks like one.
 
-Safe Harbor lets the year stay, so a bare year is no find; a date that holds more than the year is found whole.
+Safe Harbor lets the year stay, so a bare year is no find but behind words of birth, where it may tell an age over 89
+(how old someone is hangs on the note's time, which is not known here: the replacement decides); a date that holds
+more than the year is found whole.
 What makes it hard is that `3/4` is a date, a fraction, a muscle strength, a murmur and a count of bottles: a bare
 month/day needs a date's company (a preposition, a test, brackets, a range) or a day that no score has, and
 must stand apart from the words that go with scores. Lone weekdays are not elements of a date and stay.
@@ -42,6 +44,19 @@ _DOSE_AFTER: Final = re.compile(r" ?(?:mg|mcg|ml|units?|meq|gm?|cm|mm)\b")
 _MONTH_YEAR: Final = re.compile(rf"(\d\d?)[/-]({_YEAR})(?![\w/])")
 _DOB_DIGITS: Final = re.compile(r"\d{6}(?:\d\d)?(?!\w)")
 _DOB_BEFORE: Final = re.compile(r"(?:d\.?o\.?b|birth ?date|date of birth|born)\b[\s.:(]*\Z")
+_BIRTH_YEAR: Final = re.compile(
+    rf"{_YEAR}(?:\s?(?:,|or|and|/|-)\s?{_YEAR})*(?:'?s)?(?!\w|\s?(?:g|gms?|grams?|ml|cc|h|hrs?|hours?)\b)"
+    r"|(?<=')\d\d(?!\w)"
+)
+_BIRTH_BEFORE: Final = re.compile(
+    r"(?:\b(?:d\.?\s?o\.?\s?b|y\.?\s?o\.?\s?b|(?:date|year|yr) of birth|birth ?(?:date|year|day))\b\D{0,12}"
+    r"|\bbirths?\b\W{0,3}(?:in\s)?|\bb\.\s?"
+    # `born in St. Louis in 1931`, but `born at 1930` is an hour.
+    r"|\bborn\b(?:[^\d.;]|\b(?:st|mt|ft)\.|\bc(?:a|irca)?\.){0,48}(?<!\bat )(?<!@ )(?<!@))'?\Z"
+)
+_BIRTH_REACH: Final = 64
+_BIRTH_WORDS: Final = frozenset(("dob", "yob", "b", "birth", "births", "birthdate", "birthyear", "birthday", "born"))
+"""One of them is in every note where `_BIRTH_BEFORE` fits; `b` is of `d.o.b.` and `b. 1931`."""
 
 # Read around the name of a month.
 _MONTH_NAME: Final = re.compile(rf"(?:{_MONTH})(?![a-z])")
@@ -90,7 +105,7 @@ _MONTH_WORDS: Final = frozenset(table("calendar_words.toml")["month_words"].spli
 
 
 class Dates(ClinicalRecognizer):
-    """Dates that hold more than a year."""
+    """Dates that hold more than a year, and years of birth."""
 
     labels: ClassVar[tuple[str, ...]] = ("DATE",)
     title: ClassVar[str] = "dates"
@@ -100,6 +115,17 @@ class Dates(ClinicalRecognizer):
         yield from named
         yield from _numeric(note, [(found.start, found.end) for found in named])
         yield from calendar_words(note)
+        if not note.words.isdisjoint(_BIRTH_WORDS):
+            yield from _birth_years(note)
+
+
+def _birth_years(note: Note) -> Iterator[Found]:
+    """Years without month and day behind words of birth."""
+    lowered = note.lowered
+    for start, stop in note.numbers:
+        year = _BIRTH_YEAR.match(lowered, start) if stop - start in (2, 4) else None
+        if year and _BIRTH_BEFORE.search(lowered, max(0, start - _BIRTH_REACH), start):
+            yield Found(start - (stop - start == 2), year.end(), "DATE", 0.8)
 
 
 def _numeric(note: Note, named: list[tuple[int, int]]) -> Iterator[Found]:

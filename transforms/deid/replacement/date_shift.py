@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -22,6 +23,8 @@ _SPAN: Final = [days for days in range(30, 336) if days % 7]
 OFFSETS: Final = (*(-days for days in reversed(_SPAN)), *_SPAN)
 """The admissible shifts in days."""
 
+_OF_A_SPELL: Final = re.compile(r"\s(?:week|month|quarter|day)")
+"""Behind an ordinal without a month: `3rd week of April` counts weeks, it names no day."""
 _MID_MONTH: Final = 15
 _DAYS_AHEAD: Final = 3
 _YEAR_OF_NONE: Final = 2003
@@ -46,8 +49,8 @@ def shifted(raw: str, days: int, note_year: int | None = None, written: dt.date 
     Returns:
         The new text; None where `raw` is not understood or names a day that no calendar has.
     """
-    dates = read(raw)
-    if dates is None:
+    dates = [date for date in read(raw) or () if not _counts_spells(raw, date)]
+    if not dates:
         return None
     default = next((date.full_year(note_year) for date in dates if date.year is not None), None) or note_year
     bare = any(f.end - f.start == 1 for date in dates for f in date.fields if f.kind in ("month", "day"))
@@ -63,6 +66,12 @@ def shifted(raw: str, days: int, note_year: int | None = None, written: dt.date 
         out += (raw[at : field.start], new)
         at = field.end
     return "".join((*out, raw[at:]))
+
+
+def _counts_spells(raw: str, date: Date) -> bool:
+    """Whether what reads like a day without a month is the number of a week, a month or a day of something."""
+    alone = bool(date.days) and not date.month
+    return alone and _OF_A_SPELL.match(lower(raw), date.fields[-1].end) is not None
 
 
 class _When(NamedTuple):

@@ -16,8 +16,11 @@ from transforms.deid.replacement.words import words
 OLDEST: Final = 89
 """The last age that may be told; all above are one category."""
 _OLD: Final = "90+"
-_EARLIEST_WITHOUT_NOTE: Final = 1940
-"""Where nothing tells when the note was written, an earlier year may be that of the birth of someone over 89."""
+_EARLIEST_WITHOUT_NOTE: Final = 1945
+"""Where no column tells when the note was written, an earlier year may be that of the birth of someone over 89.
+
+It is fixed, not counted from the day of the run: the same note must come out the same in every run.
+"""
 
 _UNITS: Final = words("numbers", "units")
 _TENS: Final = words("numbers", "tens")
@@ -27,11 +30,12 @@ _WORDS: Final = {
     **{f"{word[:-1]}ies": 10 * number for number, word in enumerate(_TENS, start=2)},
 }
 _NUMBER_WORD: Final = re.compile(
-    rf"\b(?:(?P<hundred>(?:(?:one|a) )?hundred)(?:(?: and)?[ -](?P<rest>{'|'.join(_UNITS)}))?"
-    rf"|(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<unit>{'|'.join(_UNITS[1:10])}))?"
+    rf"\b(?:(?P<hundred>(?:(?:one|a)[\s-])?hundred)(?:(?:[\s-]and)?[\s-](?P<rest>{'|'.join(_UNITS)}))?"
+    rf"|(?P<tens>{'|'.join(_TENS)})(?:[\s-](?P<unit>{'|'.join(_UNITS[1:10])}))?"
     rf"|(?P<decade>{'|'.join(f'{tens[:-1]}ies' for tens in _TENS)})|(?P<single>{'|'.join(_UNITS)}))\b"
 )
-_NUMBER: Final = re.compile(r"(?P<digits>\d{1,3})(?:\.\d+)?(?P<decade>'?s\b)?(?!\d)")
+_OLD_NAME: Final = re.compile(r"\b(?:nonagenarian|(?:super)?centenarian)s?\b")
+_NUMBER: Final = re.compile(r"(?<!\d)(?P<digits>\d{1,3})(?:\.\d+)?(?P<decade>'?s\b)?(?!\d)")
 _ZIP: Final = re.compile(r"(?<!\d)(\d{3})\d\d(?:[- ]?\d{4})?(?!\d)")
 
 
@@ -98,8 +102,12 @@ def aggregated(raw: str) -> str | None:
     The words around it stay (`93-year-old` becomes `90+-year-old`) unless there are more figures among them.
     """
     age = read_age(raw)
-    if age is None or age.years <= OLDEST:
+    if age is None:
+        return _OLD if _OLD_NAME.search(lower(raw)) else None
+    if age.years <= OLDEST:
         return None
+    if raw.startswith("+", age.end):  # `90+` is not to become `90++`
+        age = age._replace(end=age.end + 1)
     return _in_its_place(raw, age, _OLD) or _OLD
 
 
@@ -138,16 +146,20 @@ def _in_words(number: int) -> str:
     return f"{tens}-{_UNITS[units]}" if units else tens
 
 
-def may_tell_year(year: int, note_year: int | None) -> bool:
+def may_tell_year(year: int, note_year: int | None, latest: int | None = None) -> bool:
     """Whether a year tells no age over 89.
 
     Someone born in the 90th year before the note's was 89 for a part of it; that part is not told from the rest.
 
     Args:
         year: a year that the note names.
-        note_year: when it was written; None where nothing tells.
+        note_year: when it was written; None where no column tells.
+        latest: the latest year that the note names, None where it names none. It only counts where `note_year` is
+            None, and only forbids more: a note may name nothing later than what happened decades before it.
     """
-    return year >= _EARLIEST_WITHOUT_NOTE if note_year is None else year > note_year - (OLDEST + 1)
+    if note_year is not None:
+        return year > note_year - (OLDEST + 1)
+    return year >= _EARLIEST_WITHOUT_NOTE and (latest is None or year > latest - (OLDEST + 1))
 
 
 def year_of(time: dt.datetime | None) -> dt.datetime | None:

@@ -53,6 +53,8 @@ class Tags:
         for at, span in enumerate(spans):
             if span.label == "AGE":
                 new[at] = aggregated(raws[at]) or new[at]
+                if text.startswith("+", span.end):  # the text's own `+` follows
+                    new[at] = new[at].removesuffix("+")
             elif span.label == "ZIP":
                 new[at] = zip3(raws[at]) or new[at]
         return new
@@ -88,14 +90,15 @@ def _tell_years(new: list[str], text: str, spans: Sequence[PhiSpan], time: dt.da
     raws = {at: text[span.start : span.end] for at, span in enumerate(spans) if span.label == "DATE"}
     dates = {at: read(raw) for at, raw in raws.items()}
     births = {at for at in raws if tells_birth(text, spans[at].start)}
-    latest = time.year if time is not None else latest_year(dates[at] for at in raws if at not in births)
+    note_year = None if time is None else time.year
+    latest = note_year or latest_year(dates[at] for at in raws if at not in births)
     for at, raw in raws.items():
         found = dates[at]
         if found is None:
             years = set(years_named(raw))
         else:
             years = {year for date in found for year in _years(date, latest, at in births)}
-        if years and all(may_tell_year(year, latest) for year in years):
+        if years and all(may_tell_year(year, note_year, latest) for year in years):
             first, last = min(years), max(years)
             new[at] += f" {first}" if first == last else f" {first}-{last}"
 

@@ -28,6 +28,17 @@ AGES = Ages()
         ("Jane Roe, 95, known to us", "95"),
         ("AGE: 102 Y\n", "102"),
         ("a ninety-two year old", "ninety-two"),
+        ("Aged ninety one years", "ninety one"),
+        ("ninety two yrs old female", "ninety two"),
+        ("she is ninety\none years of age", "ninety\none"),
+        ("one-hundred-and-one years old", "one-hundred-and-one"),
+        ("a hundred and twelve year old", "a hundred and twelve"),
+        ("sister in her nineties", "nineties"),
+        ("a 99-year-11-month-old man", "99-year-11-month-old"),
+        ("92 years and 3 months", "92 years and 3 months"),
+        ("Centenarian, widowed", "Centenarian"),
+        ("two nonagenarians", "nonagenarians"),
+        ("a 90+ year old", "90+"),
     ],
 )
 def test_over_89(text: str, age: str) -> None:
@@ -39,6 +50,7 @@ def test_over_89(text: str, age: str) -> None:
     [
         *("an 89-year-old", "a 45 y/o", "SpO2 92%", "HR 98, RR 18", "temp 98 F today", "turned 90 degrees"),
         *("AST at 138, ALT", "95 mg", "low at 127, a calcium", "for 90 days", "1992 year", "weight 190 lbs"),
+        *("ninety percent", "in the nineties", "a hundred years ago", "two hundred mg", "graduated in 1948"),
     ],
 )
 def test_other_figures_stay(text: str) -> None:

@@ -73,11 +73,47 @@ def test_a_date_is_found_whole(date: str) -> None:
         ("pain since 3/4", ["3/4"]),
         ("born 6th of\nAugust, 1911", ["6th of\nAugust, 1911"]),
         ("COMPARISON: May\n", ["May"]),
+        ("seen in the 3rd week of April", ["April"]),
+        ("since the 3rd day of April", ["3rd day of April"]),
         ("in March he fell; since May; early june", ["March", "May", "june"]),
     ],
 )
 def test_the_words_around_a_figure_make_it_a_date(text: str, dates: list[str]) -> None:
     assert found(DATES, text) == dates
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("DOB 1926", "1926"),
+        ("D.O.B.: (1926)", "1926"),
+        ("DOB: xx/xx/1926", "1926"),
+        ("YOB 1926", "1926"),
+        ("Year of birth:\n 1926", "1926"),
+        ("date of birth 1950", "1950"),
+        ("Birth year 1926", "1926"),
+        ("Born in 1931", "1931"),
+        ("b. 1925, widow", "1925"),
+        ("Patient, born 1928", "1928"),
+        ("born in St. Louis, Missouri, in 1931", "1931"),
+        ("born 1926 or 1927", "1926 or 1927"),
+        ("born in the 1920s", "1920s"),
+        ("Born '26, retired", "'26"),
+    ],
+)
+def test_a_year_of_birth_is_found(text: str, year: str) -> None:
+    assert found(DATES, text) == [year]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("born at 1930, APGARs good", "born weighing 1950 g", "birth weight 1950", "newborn screen 2019"),
+        *("Born in Ohio. Retired in 1990", "smoker since 1950", "vitamin B 1950", "retired 1990, dob unknown"),
+    ],
+)
+def test_a_year_without_birth_before_it_stays(text: str) -> None:
+    assert found(DATES, text) == []
 
 
 @pytest.mark.parametrize(
@@ -144,6 +180,7 @@ def test_days_without_a_month_or_year(text: str, date: str) -> None:
     "text",
     [
         "through the 5th rib; on the 4th floor; 90th percentile",
+        "from the 3rd quarter of the year, since the 2nd half",
         "EPDS 6/30; NYHA 2/4",
         "9 mm nodule (3/19)",
         "WHO MAY SEE HIM",

@@ -93,6 +93,9 @@ DAYS = st.dates(dt.date(1930, 1, 1), dt.date(2210, 12, 31))
         ("Halloween 2018", "February 8 2019"),
         ("2/29", "6/8"),
         ("2019", "2020"),
+        ("3rd week of April", "3rd week of July"),
+        ("third week of\nApril 2019", "third week of\nJuly 2019"),
+        ("3rd day of April", "12th day of July"),
         ("０３/０４/２０１９", "06/12/2019"),
         ("3–4–19", "6–12–19"),
     ],
@@ -105,7 +108,7 @@ def test_the_form_stays(raw: str, new: str) -> None:
     "raw",
     [
         *("2/30/2019", "30 February", "Feb 30", "31-NOV-19", "13/32/2019", "2019-13-32", "12/31/9999"),
-        *("Easter", "Easter 2019", "spring", "1990s", "99", "4th", "٣", "", " ", "on"),
+        *("Easter", "Easter 2019", "spring", "1990s", "99", "4th", "3rd week", "٣", "", " ", "on"),
         *("3/4/19 (5)", "March 4 (Smith)"),
     ],
 )
@@ -120,6 +123,7 @@ def test_a_day_without_a_month_is_the_last_one() -> None:
     assert shifted("on the fifth", -100, 2019, written) == "on the twenty-fifth"
     assert shifted("the 5th", 61, 2019, written) is None  # it would be the 5th again
     assert shifted("the 5th", 100, 2019) is None
+    assert shifted("the 5th week of", 100, 2019, written) is None
 
 
 def test_offsets_lie_within_a_year_and_leave_no_weekday() -> None:

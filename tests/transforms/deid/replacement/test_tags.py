@@ -80,7 +80,7 @@ def test_numbers_hang_on_patient_and_key() -> None:
     marked = "{DOCTOR:Jones}"
     here = news("tag", marked)
     assert news("tag", marked, facts("another")) != here
-    assert news("tag", marked, key=Key.from_text("another")) != here
+    assert news("tag", marked, key=Key.from_text("another key of tests")) != here
     assert news("tag", marked) == here
 
 
@@ -117,23 +117,37 @@ def test_forms_of_a_hospital_share_a_number() -> None:
         ("DOB {DATE:3/4/85}", "DOB [DATE] 1985"),
         ("born {DATE:March 4, 1925}", "born [DATE]"),
         ("{DATE:2019-03-04T10:22}", "[DATE] 2019"),
+        ("DOB {DATE:1926}", "DOB [DATE]"),
+        ("b. {DATE:1929}, widow", "b. [DATE], widow"),
+        ("Born in {DATE:1930}", "Born in [DATE] 1930"),
+        ("Born in {DATE:1929 or 1930}", "Born in [DATE]"),
+        ("Born in the {DATE:1920s}", "Born in the [DATE]"),
+        ("Born {DATE:'26}", "Born [DATE]"),
     ],
 )
 def test_the_year_stays_unless_it_tells_an_age_over_89(marked: str, new: str) -> None:
     assert replaced("tag", marked, facts(year=2019)) == new
 
 
-def test_the_notes_own_dates_tell_its_year() -> None:
-    assert replaced("tag", "DOB {DATE:1/2/1935}. Seen {DATE:3/4/2024}.") == "DOB [DATE] 1935. Seen [DATE] 2024."
-    assert replaced("tag", "DOB {DATE:1/2/1935}. Seen {DATE:3/4/2025}.") == "DOB [DATE]. Seen [DATE] 2025."
+def test_the_notes_own_dates_only_make_it_stricter() -> None:
+    assert replaced("tag", "DOB {DATE:1/2/1955}. Seen {DATE:3/4/2044}.") == "DOB [DATE] 1955. Seen [DATE] 2044."
+    assert replaced("tag", "DOB {DATE:1/2/1955}. Seen {DATE:3/4/2045}.") == "DOB [DATE]. Seen [DATE] 2045."
+    # The last thing that a note names may lie decades before it.
+    told = replaced("tag", "DOB: {DATE:3/4/1931}. Surgery in {DATE:6/1995}.")
+    assert told == "DOB: [DATE]. Surgery in [DATE] 1995."
     assert replaced("tag", "{DATE:1/2/19} {DATE:1/2/60}") == "[DATE] 2019 [DATE] 1960"
 
 
-def test_a_year_before_1940_goes_where_nothing_tells_when_the_note_was_written() -> None:
+def test_the_time_of_the_note_stands_over_its_dates() -> None:
+    told = replaced("tag", "DOB {DATE:1/2/1935}, due {DATE:3/4/2030}", facts(year=2019))
+    assert told == "DOB [DATE] 1935, due [DATE] 2030"
+
+
+def test_a_year_before_1945_goes_where_nothing_tells_when_the_note_was_written() -> None:
     # A date of birth does not tell it, and makes no 1919 of the year of the visit.
-    assert replaced("tag", "DOB {DATE:1/2/1938}") == "DOB [DATE]"
-    assert replaced("tag", "DOB {DATE:1/2/1941}") == "DOB [DATE] 1941"
-    assert replaced("tag", "DOB {DATE:1/2/1931}, seen {DATE:3/4/19}") == "DOB [DATE] 1931, seen [DATE] 2019"
+    assert replaced("tag", "DOB {DATE:1/2/1944}") == "DOB [DATE]"
+    assert replaced("tag", "DOB {DATE:1/2/1945}") == "DOB [DATE] 1945"
+    assert replaced("tag", "DOB {DATE:1/2/1951}, seen {DATE:3/4/19}") == "DOB [DATE] 1951, seen [DATE] 2019"
     assert replaced("tag", "DOB {DATE:1/2/1929}, seen {DATE:3/4/19}") == "DOB [DATE], seen [DATE] 2019"
 
 
@@ -150,6 +164,13 @@ def test_a_year_before_1940_goes_where_nothing_tells_when_the_note_was_written()
         ("90s", "90+"),
         ("nineties", "90+"),
         ("93 and 95", "90+"),
+        ("90+ year old", "90+ year old"),
+        ("99-year-11-month-old", "90+"),
+        ("ninety\none", "90+"),
+        ("one-hundred-and-one years", "90+ years"),
+        ("Centenarian", "90+"),
+        ("nonagenarians", "90+"),
+        ("1948", "[AGE]"),
         ("89", "[AGE]"),
         ("eighty-nine", "[AGE]"),
         ("elderly", "[AGE]"),
@@ -157,6 +178,10 @@ def test_a_year_before_1940_goes_where_nothing_tells_when_the_note_was_written()
 )
 def test_ages(raw: str, new: str) -> None:
     assert news("tag", f"{{AGE:{raw}}}") == [new]
+
+
+def test_a_plus_behind_the_age_is_not_doubled() -> None:
+    assert replaced("tag", "{AGE:90}+ year old") == "90+ year old"
 
 
 @pytest.mark.parametrize(
