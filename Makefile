@@ -39,7 +39,7 @@ $(INSTALLED_TRAIN): $(INSTALLED)
 # The key makes the pseudonyms the same each time. It guards nothing: the notes are made up.
 demo: $(INSTALLED)  ## Generate notes (NOTES=500), run the main job on Ray, look at each table
 	$(BIN)/notemill generate --notes $(NOTES) --output demo/notes --seed 1
-	NOTEMILL_KEY=demo $(BIN)/notemill run --input demo/notes --output demo/run --set split_rows=50 --fresh
+	NOTEMILL_KEY=the-key-of-the-demo $(BIN)/notemill run --input demo/notes --output demo/run --set split_rows=50 --fresh
 	$(BIN)/notemill look --run demo/run
 
 test: $(INSTALLED)  ## Run every test, the linters' too

@@ -27,11 +27,20 @@ from transforms.deid.replacement import Mode
 from transforms.deid.stage import Chain, deidentification
 from transforms.deid.tagger import ReplicaTagger
 
-_KEY: Final = Key.from_text("picture")
+_KEY: Final = Key.from_text("the key of the picture")
 _MODES: Final[dict[Mode, str]] = {"tag": "bold green", "surrogate": "bold blue"}
 _COLUMN: Final = 46  # characters
 _MOST_LINES: Final = 26
-_READS: Final = ("text", "note_time", "patient_name", "known_phi", "raw_patient_id", "raw_encounter_id", "raw_note_id")
+_READS: Final = (
+    "text",
+    "note_type",
+    "note_time",
+    "patient_name",
+    "known_phi",
+    "raw_patient_id",
+    "raw_encounter_id",
+    "raw_note_id",
+)
 
 
 def choose(notes: pa.Table, phi: dict[str, set[str]]) -> dict[str, Any]:

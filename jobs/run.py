@@ -136,9 +136,16 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
 
 
 def key_from_environment() -> Key | None:
-    """The key in NOTEMILL_KEY."""
+    """The key in NOTEMILL_KEY; None where it is not set.
+
+    Raises:
+        RequestError: the key is too short.
+    """
     text = os.environ.get(KEY_VARIABLE, "").strip()
-    return Key.from_text(text) if text else None
+    try:
+        return Key.from_text(text) if text else None
+    except ValueError as error:
+        raise RequestError(f"{KEY_VARIABLE}: {error}") from error
 
 
 def key_for(output: Folder, *, fresh: bool) -> tuple[Key, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from transforms import schema
 from transforms.deid.pseudonyms import Pseudonyms
 from transforms.stage import Stage, Worker
 
-RAW: Final = frozenset({"text", "patient_name", "known_phi", "note_time"})
+RAW: Final = frozenset({"text", "patient_name", "known_phi", "note_type", "note_time"})
 """Columns that hold raw content until `deidentify` replaces them."""
 
 MAY_READ_RAW: Final = frozenset({"validate", "find_phi", "link_names", "deidentify"})

@@ -36,9 +36,9 @@ from transforms.deid.tagger import ReplicaTagger, TaggerSpec
 
 _BATCH = 200
 _ROUND = 50
-_KEY = Key.from_text("bench")
+_KEY = Key.from_text("the key of the bench")
 _READS = schema.columns(
-    "text", "note_time", "patient_name", "known_phi", "raw_patient_id", "raw_encounter_id", "raw_note_id"
+    "text", "note_type", "note_time", "patient_name", "known_phi", "raw_patient_id", "raw_encounter_id", "raw_note_id"
 )
 
 

@@ -204,6 +204,16 @@ def test_without_a_key_ids_are_random_but_a_resumed_run_keeps_them(
     assert not set(read_tables(tmp_path / "other")["notes"]["note_id"].to_pylist()) & set(first["note_id"].to_pylist())
 
 
+def test_a_key_that_can_be_guessed_is_refused(
+    notemill: Run, notes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTEMILL_KEY", "a")
+    status, _, err = notemill("run", "--input", notes, "--output", str(tmp_path / "out"), "--engine", "local")
+    assert status == 2
+    assert "NOTEMILL_KEY: the pseudonym key has 1 bytes; it needs 16 at least" in " ".join(err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_command_has_help_with_an_example() -> None:
     environment = {**os.environ, "COLUMNS": "200"}
     for command in ("run", "generate", "train"):

@@ -21,7 +21,7 @@ from transforms import schema
 from transforms.deid.pseudonyms import Key, Pseudonyms
 from transforms.stage import NoteError, Resources, Stage, with_column
 
-KEY = Key.from_text("test key")
+KEY = Key.from_text("the key of tests")
 
 
 def notes_table(count: int, seed: int = 0, **columns: Any) -> pa.Table:
@@ -54,8 +54,8 @@ class Scrub:
     """Takes the place of `deidentify`: removes the word that begins with SECRET."""
 
     name: ClassVar[str] = "deidentify"
-    reads: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name")
-    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "known_phi", "phi")
+    reads: ClassVar[pa.Schema] = schema.columns("text", "note_type", "note_time", "patient_name")
+    adds: ClassVar[pa.Schema] = schema.columns("text", "note_type", "note_time", "patient_name", "known_phi", "phi")
     resources: ClassVar[Resources] = Resources()
 
     def open(self) -> _Scrubbing:

@@ -13,6 +13,7 @@ import importlib.metadata
 import inspect
 import platform
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,15 @@ from typing import Any, Final
 
 from presidio_analyzer import EntityRecognizer
 
+from transforms.clinical_bert.checkpoints import CheckpointError, shipped
+from transforms.clinical_bert.replica import WINDOW
 from transforms.deid import recognizers as shipped_recognizers
-from transforms.deid.labels import SAFE_HARBOR, LabelMap
+from transforms.deid.labels import SAFE_HARBOR, LabelMap, UnknownLabelError
 from transforms.deid.provenance import digest, file_digests, room
 from transforms.deid.pseudonyms import Pseudonyms
 from transforms.deid.stage import Deidentify, FindPhi, LinkNames
+from transforms.deid.tagger import HEAD, ReplicaTagger, TaggerSpec
 from transforms.deid.tagger import RECOGNIZER as TAGGER
-from transforms.deid.tagger import ReplicaTagger, TaggerSpec
 from transforms.stage import Stage
 
 SAFE_HARBOR_METHOD: Final = "Safe Harbor, 45 CFR 164.514(b)(2)"
@@ -82,7 +85,8 @@ class Attestor:
         self._pseudonyms = pseudonyms
         self._known = sorted(known)
         live = [*shipped_recognizers.shipped(), *(spec.open() for spec in self._find.recognizers)]
-        self._rules = _rules(self._find, live)
+        self._giving = _giving(self._find, live)
+        self._rules = _rules(self._find, self._giving)
         self._recognizers = [_identity(recognizer) for recognizer in live]
         self._files = file_digests()
 
@@ -138,6 +142,11 @@ class Attestor:
             reasons.append(f"ids of notes, patients and encounters are the input's own (ids = {self._pseudonyms.ids})")
         if find.tagger is None:
             reasons.append("the PHI tagger was off")
+        elif not _ships(find.tagger):
+            reasons.append("the PHI tagger is not the one that ships, so its recall is not known")
+        window = getattr(find.tagger, "window", None)
+        if window is not None and window < WINDOW:
+            reasons.append(f"the window of the tagger was lowered from {WINDOW} to {window}")
         if bare := [letter for letter in CLASSES if not self._rules[letter]]:
             reasons.append(f"no active rule for class {', '.join(bare)} of 164.514(b)(2)(i)")
         for name, threshold, default in (
@@ -148,10 +157,7 @@ class Attestor:
                 reasons.append(f"the threshold of the {name} was raised from {default:g} to {threshold:g}")
         if not self._links:
             reasons.append("names were not looked for in the patient's other notes (link_names = false)")
-        plain = LabelMap()
-        for name, label in find.labels:
-            if label not in SAFE_HARBOR and _or_none(plain, name) is not None:
-                reasons.append(f"{name} was let stay, as {label}")
+        reasons += [f"{name} was let stay, as {label}" for name, label in self._let_stay()]
         if counted.unproven:
             reasons.append(f"{counted.unproven} splits were de-identified by workers that no canary tested")
         mine = {"sha256": self._files["canary.toml"], "code": digest()}
@@ -159,26 +165,50 @@ class Attestor:
             reasons.append("workers held other code or lists than those listed here")
         return reasons
 
+    def _let_stay(self) -> list[tuple[str, str]]:
+        """What the job maps to a label that stays, though it is PHI by itself or somebody looks for it as PHI."""
+        given = {name for names in self._giving.values() for name in names}
+        stay = [(name, label) for name, label in dict(self._find.labels).items() if label not in SAFE_HARBOR]
+        return [(name, label) for name, label in stay if _is_phi(name, unknown=name in given)]
 
-def _or_none(labels: LabelMap, name: str) -> str | None:
+
+def _is_phi(name: str, *, unknown: bool) -> bool:
+    """Whether `name` is PHI where no job says otherwise; `unknown` for a name that only a job gives a meaning."""
     try:
-        return labels[name]
-    except ValueError:
-        return None
+        return LabelMap()[name] is not None
+    except UnknownLabelError:
+        return unknown
+
+
+def _ships(tagger: TaggerSpec) -> bool:
+    """Whether the tagger runs on the checkpoint that comes with the package, whose recall was measured."""
+    if not isinstance(tagger, ReplicaTagger):
+        return False
+    try:
+        return tagger.checkpoint.sha256 == shipped(HEAD).sha256
+    except CheckpointError:  # this copy of the package holds none
+        return False
 
 
 def _threshold(tagger: TaggerSpec | None) -> float | None:
     return getattr(tagger, "threshold", None)
 
 
-def _rules(find: FindPhi, live: Sequence[EntityRecognizer]) -> dict[str, list[str]]:
+def _giving(find: FindPhi, live: Sequence[EntityRecognizer]) -> dict[str, set[str]]:
+    """The labels that each recognizer and the tagger may give."""
+    giving: dict[str, set[str]] = defaultdict(set)
+    for recognizer in live:
+        giving[recognizer.name].update(recognizer.get_supported_entities())
+    if find.tagger is not None:
+        giving[TAGGER].update(find.tagger.labels)
+    return giving
+
+
+def _rules(find: FindPhi, giving: Mapping[str, set[str]]) -> dict[str, list[str]]:
     """Who looks for the PHI of each class. What a row tells of itself is not counted: a row may tell nothing."""
     labels = LabelMap(find.labels)
     rules: dict[str, set[str]] = {letter: set() for letter in CLASSES}
-    givers = [(recognizer.name, recognizer.get_supported_entities()) for recognizer in live]
-    if find.tagger is not None:
-        givers.append((TAGGER, list(find.tagger.labels)))
-    for giver, names in givers:
+    for giver, names in giving.items():
         for name in names:
             label = labels[name]
             if label is not None:

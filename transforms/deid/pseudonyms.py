@@ -21,6 +21,9 @@ Kind = Literal["note", "patient", "encounter"]
 _HEX_DIGITS: Final = 32
 """128 bits: a collision among 10^9 ids has a chance below 10^-20."""
 
+_LEAST_BYTES: Final = 16
+"""A shorter key can be found by trying keys on the pseudonyms of ids that somebody knows."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -42,9 +45,15 @@ class Key:
         """A key from what stands in NOTEMILL_KEY; white space around it does not count.
 
         Raises:
-            ValueError: `text` is empty.
+            ValueError: `text` has fewer than 16 bytes: keys that short can be found by trial.
         """
-        return cls(text.strip().encode())
+        secret = text.strip().encode()
+        if len(secret) < _LEAST_BYTES:
+            raise ValueError(
+                f"the pseudonym key has {len(secret)} bytes; it needs {_LEAST_BYTES} at least, or it could be guessed: "
+                'make one with python -c "import secrets; print(secrets.token_hex(32))"'
+            )
+        return cls(secret)
 
     @classmethod
     def random(cls) -> Key:

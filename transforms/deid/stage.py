@@ -26,6 +26,7 @@ from transforms.deid.known import KnownPhi
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.linking import link
+from transforms.deid.note_kinds import note_kind
 from transforms.deid.pseudonyms import Key
 from transforms.deid.recognizers import RecognizerSpec, from_pattern
 from transforms.deid.replace import OffsetMap, replace
@@ -167,6 +168,8 @@ class LinkNamesWorker:
 class Deidentify:
     """Replaces `text` and `note_time`, empties the other raw columns, adds `phi`.
 
+    `note_type` stays where it is a kind of note (see `note_kind`); free text in its place goes.
+
     Attributes:
         key: what numbers, surrogates and date shifts hang on.
         mode: how PHI is replaced; see `transforms.deid.replacement`.
@@ -176,8 +179,12 @@ class Deidentify:
     mode: Mode = "tag"
     resources: Resources = field(default=Resources(cpus=1), repr=False)
     name: ClassVar[str] = "deidentify"
-    reads: ClassVar[pa.Schema] = schema.columns("text", "found", "note_time", "patient_name", "known_phi", *_IDS)
-    adds: ClassVar[pa.Schema] = schema.columns("text", "note_time", "patient_name", "known_phi", "found", "phi")
+    reads: ClassVar[pa.Schema] = schema.columns(
+        "text", "found", "note_type", "note_time", "patient_name", "known_phi", *_IDS
+    )
+    adds: ClassVar[pa.Schema] = schema.columns(
+        "text", "note_type", "note_time", "patient_name", "known_phi", "found", "phi"
+    )
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -204,7 +211,8 @@ class DeidentifyWorker:
             texts.append(new)
             rows.append(phi)
             times.append(self._replacement.note_time(facts))
-        values = {"text": texts, "note_time": times, "phi": rows}
+        kinds = [note_kind(kind, self._lexicon) for kind in notes["note_type"].to_pylist()]
+        values = {"text": texts, "note_type": kinds, "note_time": times, "phi": rows}
         for column in Deidentify.adds:
             notes = with_column(notes, column, values.get(column.name, [None] * len(texts)))
         return notes

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from presidio_analyzer import Pattern, PatternRecognizer
 
+from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError
 from transforms.deid import attestation, provenance, recognizers
 from transforms.deid.attestation import EXPERT_METHOD, SAFE_HARBOR_METHOD, Attestor, Counted
 from transforms.deid.canary import prove
@@ -20,7 +21,7 @@ from transforms.deid.pseudonyms import Key, Pseudonyms
 from transforms.deid.stage import Chain, FindPhi, deidentification
 from transforms.deid.tagger import ReplicaTagger, TaggedSpan
 
-KEY = Key.from_text("a key")
+KEY = Key.from_text("the key of tests")
 CANARY = prove(Chain(deidentification(KEY)).process, links=True).to_json()
 
 
@@ -43,6 +44,9 @@ class Silent:
     def close(self) -> None: ...
 
 
+SHIPPED = ReplicaTagger.shipped()
+STUDY = PatternRecognizer("STUDY", name="study", patterns=[Pattern("s", r"ST-\d+", 0.9)])
+OTHER = Checkpoint("elsewhere", "", "0" * 64, SHIPPED.checkpoint.path)
 COUNTED = Counted(
     notes_read=10,
     notes_written=8,
@@ -57,7 +61,7 @@ COUNTED = Counted(
 def attest(
     counted: Counted = COUNTED, ids: Any = "pseudonym", known: Sequence[str] = (), **options: Any
 ) -> dict[str, Any]:
-    stages = deidentification(KEY, **{"tagger": Silent(), **options})
+    stages = deidentification(KEY, **{"tagger": SHIPPED, **options})
     told = Attestor(stages, Pseudonyms(KEY, ids), known).attest(counted, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")
     assert json.loads(json.dumps(told)) == told
     return told
@@ -78,7 +82,14 @@ def test_safe_harbor_when_nothing_weakens_it(mode: str) -> None:
         ({"mode": "surrogate"}, "dates are shifted"),
         ({"ids": "keep"}, "ids = keep"),
         ({"tagger": None}, "the PHI tagger was off"),
-        ({"tagger": Silent(0.6)}, "the threshold of the tagger was raised from 0.3 to 0.6"),
+        ({"tagger": Silent()}, "the PHI tagger is not the one that ships, so its recall is not known"),
+        ({"tagger": dataclasses.replace(SHIPPED, window=16)}, "the window of the tagger was lowered from 128 to 16"),
+        ({"tagger": dataclasses.replace(SHIPPED, window=127)}, "lowered from 128 to 127"),
+        ({"recognizers": (STUDY,), "labels": (("STUDY", "STATE"),)}, "STUDY was let stay, as STATE"),
+        (
+            {"tagger": dataclasses.replace(SHIPPED, threshold=0.6)},
+            "the threshold of the tagger was raised from 0.3 to 0.6",
+        ),
         ({"threshold": 0.51}, "the threshold of the recognizers was raised from 0.5 to 0.51"),
         ({"link_names": False}, "link_names = false"),
         ({"labels": (("HOSPITAL", "STATE"),)}, "HOSPITAL was let stay, as STATE"),
@@ -104,12 +115,37 @@ def test_all_reasons_are_told() -> None:
 
 def test_what_strengthens_it_is_no_reason() -> None:
     # A label that is not PHI by itself may stay; a lower threshold finds more.
-    assert attest(threshold=0.3, tagger=Silent(0.1), labels=(("RANK", "PROFESSION"), ("WARD", "ROOM")))["reasons"] == []
+    labels = (("RANK", "PROFESSION"), ("STATE", "COUNTRY"), ("WARD", "ROOM"))
+    for window in (None, 128, 256):
+        tagger = dataclasses.replace(SHIPPED, threshold=0.1, window=window)
+        assert attest(threshold=0.3, tagger=tagger, labels=labels)["reasons"] == []
+
+
+def test_a_checkpoint_of_ones_own_that_never_speaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReplicaTagger, "labels", ("QUIET", "SILENT"))
+    told = attest(
+        tagger=dataclasses.replace(SHIPPED, checkpoint=OTHER), labels=(("QUIET", "STATE"), ("SILENT", "STATE"))
+    )
+    assert told["method"] == EXPERT_METHOD
+    assert told["reasons"] == [
+        "the PHI tagger is not the one that ships, so its recall is not known",
+        "QUIET was let stay, as STATE",
+        "SILENT was let stay, as STATE",
+    ]
+
+
+def test_without_a_shipped_checkpoint_no_tagger_is_the_shipped_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(head: str) -> Checkpoint:
+        raise CheckpointError(f"no checkpoint of {head}")
+
+    monkeypatch.setattr(attestation, "shipped", none)
+    assert attest()["reasons"] == ["the PHI tagger is not the one that ships, so its recall is not known"]
 
 
 @pytest.mark.parametrize(("title", "letters"), [("numbers", "G, H, I, J, K, L, P, Q"), ("phones", "D, E")])
 def test_a_class_without_a_rule_is_told(title: str, letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = recognizers.shipped
+    monkeypatch.setattr(ReplicaTagger, "labels", ("PATIENT",))
     monkeypatch.setattr(recognizers, "shipped", lambda: [one for one in shipped() if one.title != title])
     (reason,) = attest()["reasons"]
     assert f"no active rule for class {letters}" in reason
@@ -118,7 +154,9 @@ def test_a_class_without_a_rule_is_told(title: str, letters: str, monkeypatch: p
 def test_rules_by_class() -> None:
     rules = attest()["rules"]
     assert "tagger" in rules["A"]
-    assert "tagger" not in rules["C"]
+    silent = attest(tagger=Silent())["rules"]
+    assert "tagger" in silent["A"]
+    assert "tagger" not in silent["C"]
     assert "phones" in rules["D"]
     assert min(len(names) for names in rules.values()) >= 1
 
@@ -132,7 +170,7 @@ def test_counts() -> None:
     assert told["spans"]["by_recognizer"] == {"dates": 5, "x": 3}
     assert told["known_columns"] == ["DATE", "PHONE"]
     assert told["key_id"] == KEY.key_id
-    assert "a key" not in json.dumps(told)
+    assert "the key of tests" not in json.dumps(told)
     assert (told["started"], told["finished"]) == ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")
     canary = told["canary"]
     assert (canary["workers"], canary["sha256"]) == (2, [CANARY["sha256"]])
@@ -140,10 +178,9 @@ def test_counts() -> None:
 
 
 def test_what_was_used_is_pinned() -> None:
-    pattern = PatternRecognizer("STUDY", name="study", patterns=[Pattern("s", r"ST-\d+", 0.9)])
     other = PatternRecognizer("STUDY", name="study", patterns=[Pattern("s", r"ST-\d\d", 0.9)])
     labels = (("STUDY", "IDNUM"),)
-    told = attest(recognizers=(pattern,), labels=labels)
+    told = attest(recognizers=(STUDY,), labels=labels)
     by_name = {one["name"]: one for one in told["recognizers"]}
     assert {one.title for one in recognizers.shipped()} < set(by_name)
     assert by_name["study"]["labels"] == ["STUDY"]
@@ -160,7 +197,7 @@ def test_what_was_used_is_pinned() -> None:
 
 
 def test_the_checkpoint_is_pinned() -> None:
-    tagger = ReplicaTagger.shipped()
+    tagger = SHIPPED
     told = attest(tagger=tagger)
     assert told["tagger"]["sha256"] == tagger.checkpoint.sha256
     assert told["tagger"]["threshold"] == told["thresholds"]["tagger"] == tagger.threshold

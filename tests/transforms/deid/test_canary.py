@@ -18,7 +18,7 @@ from transforms.deid.replacement import MODES
 from transforms.deid.stage import Chain, deidentification
 from transforms.stage import with_column
 
-KEY = Key.from_text("canary")
+KEY = Key.from_text("the key of canaries")
 CLASSES = "ABCDEFGHIJKLMNOPQR"
 
 

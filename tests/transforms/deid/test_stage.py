@@ -22,7 +22,7 @@ from transforms.deid.replace import ReplacementError
 from transforms.deid.spans import PhiSpan
 from transforms.deid.stage import Chain, Deidentify, FindPhi, LeakError, deidentification
 from transforms.deid.tagger import TaggedSpan
-from transforms.stage import NoteError, Stage
+from transforms.stage import NoteError, Stage, with_column
 
 NOTE = """MERCY GENERAL HOSPITAL
 Patient: KOWALSKI, JOHN A    MRN: 00123-45  DOB: 3/4/1950  SSN 123-45-6789
@@ -33,7 +33,7 @@ Dictated by: Alan Petrov, MD. Petrov agrees. Encounter E-99887.
 """
 
 
-KEY = Key.from_text("test key")
+KEY = Key.from_text("the key of tests")
 READS = schema.columns(*(name for name in Deidentify.reads.names if name != "found"))
 
 
@@ -41,6 +41,7 @@ def table(*texts: str | None, names: Sequence[list[str] | None] | None = None) -
     rows = len(texts)
     columns: dict[str, Any] = {
         "note_id": [f"n{i}" for i in range(rows)],
+        "note_type": ["Discharge summary"] * rows,
         "note_time": [dt.datetime(2019, 3, 4, 12, 30), *([None] * (rows - 1))],
         "patient_name": list(names or [["John A Kowalski"]] * rows),
         "known_phi": [None] * rows,
@@ -111,6 +112,13 @@ def test_phi_goes_and_the_rest_stays() -> None:
     assert out["patient_name"].to_pylist() == [None]
     for field in Deidentify.adds:
         assert out.schema.field(field.name).type == field.type
+
+
+def test_a_note_type_stays_and_free_text_in_its_place_goes() -> None:
+    notes = table("Stable.", "Stable.", "Stable.")
+    types = ["Nursing/other", "Note by Dr. Petrov for Kowalski 03/04/2019", None]
+    out = chain().process(with_column(notes, schema.IN_FLIGHT.field("note_type"), types))
+    assert out["note_type"].to_pylist() == ["Nursing/other", None, None]
 
 
 def test_phi_rows_point_into_both_texts() -> None:

@@ -26,7 +26,7 @@ from transforms.deid.stage import deidentification
 from transforms.deid.tagger import ReplicaTagger, TaggedSpan, TaggerError, TaggerSpec, as_phi
 
 LABELS = LabelMap()
-KEY = Key.from_text("test key")
+KEY = Key.from_text("the key of tests")
 
 
 def test_labels_are_mapped_and_what_safe_harbor_does_not_list_goes() -> None:

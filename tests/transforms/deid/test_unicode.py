@@ -21,7 +21,7 @@ from transforms.deid.replacement import Mode
 from transforms.deid.stage import Chain, Deidentify, FindPhi, deidentification
 from transforms.deid.tagger import TaggedSpan
 
-KEY = Key.from_text("test key")
+KEY = Key.from_text("the key of tests")
 READS = schema.columns(*(name for name in Deidentify.reads.names if name != "found"))
 TAGGED = "Zorba"
 

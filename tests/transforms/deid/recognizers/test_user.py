@@ -69,7 +69,9 @@ def test_a_class_and_an_instance_by_their_import_path(module: Path) -> None:
     made = specs(["wards_of_ours:Wards", "wards_of_ours:bays"])
     assert [spec.open().get_supported_entities() for spec in made] == [["WARD"], ["BAY"]]
     assert pickle.loads(pickle.dumps(made)) == made
-    find = deidentification(Key.from_text("k"), recognizers=made, labels=(("WARD", "ROOM"), ("BAY", "ROOM")))[0]
+    find = deidentification(
+        Key.from_text("the key of tests"), recognizers=made, labels=(("WARD", "ROOM"), ("BAY", "ROOM"))
+    )[0]
     assert isinstance(find, FindPhi)
     before = repr(find)
     # Other code is another run, and a worker that holds other code is refused.

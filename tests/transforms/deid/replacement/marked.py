@@ -11,7 +11,7 @@ from transforms.deid.replacement import Mode, NoteFacts, replacer
 from transforms.deid.spans import PhiSpan
 
 _MARK = re.compile(r"\{([A-Z-]+):([^{}]*)\}")
-KEY = Key.from_text("a key for tests")
+KEY = Key.from_text("a key for the tests")
 
 
 def unmarked(marked: str) -> tuple[str, list[PhiSpan]]:

@@ -64,7 +64,9 @@ def test_one_patient_agrees_across_notes_and_two_differ() -> None:
     assert here[0] == here[1]
     others = {one("PATIENT", "SMITH, JOHN A", facts(f"p{number}", JOHN.names)) for number in range(40)}
     assert len(others) > 35
-    assert news("surrogate", "{PATIENT:Smith}", JOHN, Key.from_text("x")) != news("surrogate", "{PATIENT:Smith}", JOHN)
+    assert news("surrogate", "{PATIENT:Smith}", JOHN, Key.from_text("another key of tests")) != news(
+        "surrogate", "{PATIENT:Smith}", JOHN
+    )
 
 
 @pytest.mark.parametrize(
