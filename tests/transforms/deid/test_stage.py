@@ -161,9 +161,9 @@ def test_a_note_does_not_depend_on_its_neighbours() -> None:
 def test_the_taggers_spans_count_and_their_names_echo() -> None:
     note = "Ambulated with Kaczander. Later KACZANDER slept. Parkinson tremor. Born 1950."
     text = chain(tagger=WordTagger("Kaczander|Parkinson")).process(table(note))["text"][0].as_py()
-    assert plain(text) == "Ambulated with [PATIENT]. Later [PATIENT] slept. Parkinson tremor. Born 1950."
+    assert plain(text) == "Ambulated with [PATIENT]. Later [PATIENT] slept. Parkinson tremor. Born [DATE] 1950."
     years = chain(tagger=WordTagger("in 1950|20/25|age 12", "DATE"))
-    assert years.process(table("Born in 1950, vision 20/25, at age 12."))["phi"][0].as_py() == []
+    assert years.process(table("Ill in 1950, vision 20/25, at age 12."))["phi"][0].as_py() == []
 
 
 def test_users_recognizers_take_part() -> None:

@@ -38,14 +38,22 @@ _PLATE: Final = (
 
 _LICENSE: Final = (
     r"(?P<value>[a-z]{2} [a-z]{0,6}\d[a-z0-9]{3,10}(?![\w-])"
-    r"|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
+    r"|\d{3,4}(?: \d{3}){2}(?!\d)|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
     r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
 )
+_REGISTERS: Final = frozenset(("md", "me", "do", "rn", "np", "pt", "ot", "lcsw", "licsw", "lmft", "rph"))
 _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
 _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
 )
 _TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
+_TEN: Final = re.compile(r"\d{4} \d{4} \d{2}(?![\w/.:%])")
+_SLIP: Final = re.compile(r"\d\d/\d{6}(?![\w/.])")
+"""A number of a registry or a receipt, by year."""
+_REGISTERED: Final = re.compile(
+    r"(?<![\w.])(?:(?:md|me|do|rn|np|pt|ot)[.-]|(?:lcsw|licsw|lmft|rph|rn) )\d{5,8}(?![\w-])"
+)
+"""A professional's number behind the degree: `RN-97316`."""
 _SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{5,9}(?!\w)")
 """A number of pathology: year, kind, count."""
 _MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
@@ -167,7 +175,7 @@ def _triggered(lowered: str, at: int, pattern: re.Pattern[str], label: str) -> F
     if len(value) <= 4 and value.isalnum() and _digits(value) and match["more"]:
         end = match.end("more")  # groups with blanks between: `123 45 67`
     digits = _digits(lowered[start:end])
-    if digits < 3 or _NO_ID.match(value) or (digits < 7 and _QUANTITY.match(value)):
+    if digits < (2 if label == "VEHICLE" else 3) or _NO_ID.match(value) or (digits < 7 and _QUANTITY.match(value)):
         return None
     return Found(start, end, label, 0.9)
 
@@ -191,6 +199,9 @@ def _by_form(note: Note) -> Iterator[Found]:
         found = _short_form(lowered, begin, stop)
         if found and not is_word_char(lowered, begin - 1) and lowered[begin - 1 : begin] not in ("-", ".", "/"):
             yield found
+    if not note.words.isdisjoint(_REGISTERS):
+        for match in _REGISTERED.finditer(lowered):
+            yield Found(*match.span(), "LICENSE", 0.8)
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)
@@ -211,6 +222,10 @@ def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
     if length == 1:
         member = _MEMBER.match(lowered, begin)
         return Found(*member.span(), "HEALTHPLAN", 0.8) if member else None
+    if length == 4 and (spaced := _TEN.match(lowered, begin)):
+        return Found(*spaced.span(), "IDNUM", 0.7)
+    if length == 2 and (slip := _SLIP.match(lowered, begin)):
+        return Found(*slip.span(), "IDNUM", 0.7)
     if length == 2 and lowered[stop : stop + 1] == ":":
         specimen = _SPECIMEN.match(lowered, begin)
         return Found(*specimen.span(), "IDNUM", 0.85) if specimen else None
