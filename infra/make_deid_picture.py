@@ -49,6 +49,7 @@ def choose(notes: pa.Table, phi: dict[str, set[str]]) -> dict[str, Any]:
         row
         for row in notes.to_pylist()
         if sum(1 + len(line) // _COLUMN for line in row["text"].splitlines()) < _MOST_LINES
+        and row["text"] not in (row["text"].lower(), row["text"].upper())
     ]
     return max(fitting, key=lambda row: (len(phi.get(row["note_id"], ())), row["note_id"]))
 
@@ -92,7 +93,7 @@ def draw(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--seed", type=int, default=8)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         generate(folder, notes=300, seed=arguments.seed)

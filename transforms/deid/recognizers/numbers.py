@@ -41,14 +41,19 @@ _LICENSE: Final = (
     r"|\d{3,4}(?: \d{3}){2}(?!\d)|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
     r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
 )
+_SAMPLES: Final = frozenset(("bm", "voice", "iris", "palm", "prnt", "dnx", "fpid", "bio"))
 _REGISTERS: Final = frozenset(("md", "me", "do", "rn", "np", "pt", "ot", "lcsw", "licsw", "lmft", "rph"))
 _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
 _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
 )
 _TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
-_TEN: Final = re.compile(r"\d{4} \d{4} \d{2}(?![\w/.:%])")
-_SLIP: Final = re.compile(r"\d\d/\d{6}(?![\w/.])")
+_TEN: Final = re.compile(r"\d{4} \d{4} \d{2}(?![\w/:%]|\.\d)")
+_FIN: Final = re.compile(r"(?<![a-z])fin:? ?#?\d{7,12}(?!\w)")
+_GENETIC: Final = re.compile(
+    r"(?<![\w:])(?:bm:[a-z0-9]{6,10}|(?:voice|iris|palm|prnt|dnx|fpid|bio)[-/][\d/-]{4,12})(?!\w)"
+)
+_SLIP: Final = re.compile(r"\d\d/\d{6}(?![\w/]|\.\d)")
 """A number of a registry or a receipt, by year."""
 _REGISTERED: Final = re.compile(
     r"(?<![\w.])(?:(?:md|me|do|rn|np|pt|ot)[.-]|(?:lcsw|licsw|lmft|rph|rn) )\d{5,8}(?![\w-])"
@@ -202,6 +207,12 @@ def _by_form(note: Note) -> Iterator[Found]:
     if not note.words.isdisjoint(_REGISTERS):
         for match in _REGISTERED.finditer(lowered):
             yield Found(*match.span(), "LICENSE", 0.8)
+    if "fin" in note.words:
+        for match in _FIN.finditer(lowered):
+            yield Found(*match.span(), "ACCOUNT", 0.85)
+    if not note.words.isdisjoint(_SAMPLES):
+        for match in _GENETIC.finditer(lowered):
+            yield Found(*match.span(), "BIOID", 0.8)
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)
@@ -216,14 +227,14 @@ def _by_form(note: Note) -> Iterator[Found]:
 def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
     """A number in groups, or one whose letters stand at set places, that begins with the digits `[begin:stop)`."""
     length = stop - begin
+    if length == 4 and (spaced := _TEN.match(lowered, begin)):
+        return Found(*spaced.span(), "IDNUM", 0.7)
     if length in (4, 16) or length == 15:
         card = _CARD.match(lowered, begin)
         return Found(*card.span(), "ACCOUNT", 0.9) if card and _is_luhn(card.group()) else None
     if length == 1:
         member = _MEMBER.match(lowered, begin)
         return Found(*member.span(), "HEALTHPLAN", 0.8) if member else None
-    if length == 4 and (spaced := _TEN.match(lowered, begin)):
-        return Found(*spaced.span(), "IDNUM", 0.7)
     if length == 2 and (slip := _SLIP.match(lowered, begin)):
         return Found(*slip.span(), "IDNUM", 0.7)
     if length == 2 and lowered[stop : stop + 1] == ":":

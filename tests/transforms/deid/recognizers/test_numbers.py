@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.transforms.deid.recognizers.find import labelled
+from transforms.deid.recognizers.base import Note
 from transforms.deid.recognizers.numbers import Numbers
 
 NUMBERS = Numbers()
@@ -92,3 +93,29 @@ def test_quantities_and_codes_stay(text: str) -> None:
 )
 def test_further_forms(text: str, label: str, number: str) -> None:
     assert labelled(NUMBERS, text) == [(label, number)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "label"),
+    [
+        ("Acct: FIN 160341296  DOB", "FIN 160341296", "ACCOUNT"),
+        ("interpreted by V. Kessler, MD, RN-97316.", "RN-97316", "LICENSE"),
+        ("Lic LCSW 91135  Sign and fax back", "LCSW 91135", "LICENSE"),
+        ("to security, slip 13/141920.", "13/141920", "IDNUM"),
+        ("clinic check-in 6632 1127 96.", "6632 1127 96", "IDNUM"),
+        ("buccal sample kept as BM:WC5N9N50.", "BM:WC5N9N50", "BIOID"),
+        ("typed, hla voice-54187. done", "voice-54187", "BIOID"),
+        ("drives a car with plate WXU-56X.", "WXU-56X", "VEHICLE"),
+        ("the biopsy (21:VD4257782, 12/21/18)", "21:VD4257782", "IDNUM"),
+    ],
+)
+def test_forms_of_registers(text: str, number: str, label: str) -> None:
+    spans = [(text[span.start : span.end], span.label) for span in Numbers().find(Note(text))]
+    assert (number, label) in spans
+
+
+@pytest.mark.parametrize(
+    "text", ["BP 120/80 and 110/70", "the fin 12 of a shark", "Dr. Lee, MD 2 weeks", "ratio 12/3456 of"]
+)
+def test_what_is_no_register(text: str) -> None:
+    assert [span for span in Numbers().find(Note(text)) if span.label in ("LICENSE", "ACCOUNT", "BIOID")] == []
