@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,27 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
-from jobs.cli import main
+from tests.jobs.conftest import Run
 from tests.pipelines.toys import notes_table, read_tables, write_notes
 from transforms import schema
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def notemill(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the console script in this process: exit status, standard output, standard error."""
-    monkeypatch.setenv("NOTEMILL_KEY", "key of the tests")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["notemill", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capfd.readouterr()
-        print(err)  # shown when the test fails
-        return int(caught.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

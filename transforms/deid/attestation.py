@@ -27,9 +27,9 @@ from transforms.deid import recognizers as shipped_recognizers
 from transforms.deid.labels import SAFE_HARBOR, LabelMap, UnknownLabelError
 from transforms.deid.provenance import digest, file_digests, room
 from transforms.deid.pseudonyms import Pseudonyms
+from transforms.deid.spans import TAGGER
 from transforms.deid.stage import Deidentify, FindPhi, LinkNames
 from transforms.deid.tagger import HEAD, ReplicaTagger, TaggerSpec
-from transforms.deid.tagger import RECOGNIZER as TAGGER
 from transforms.stage import Stage
 
 SAFE_HARBOR_METHOD: Final = "Safe Harbor, 45 CFR 164.514(b)(2)"

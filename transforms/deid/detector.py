@@ -7,7 +7,7 @@ eponym (`Foley catheter`), a bare year, an age under 90. Known PHI is never drop
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from presidio_analyzer import AnalyzerEngine
@@ -64,12 +64,3 @@ class Detector:
             ]
         found += echoes(text, found, self._lexicon)
         return merge(text, [*given, *found])
-
-    def leaks(self, text: str, spans: Iterable[tuple[int, int]], phi: KnownPhi) -> list[PhiSpan]:
-        """Known PHI of `text` (de-identified) that no span covers: none, unless something went wrong."""
-        covered = list(spans)
-        return [
-            span
-            for span in phi.find(text, self._lexicon)
-            if not any(start < span.end and span.start < end for start, end in covered)
-        ]

@@ -11,9 +11,8 @@ from transforms.clinical_bert.encoder import Precision
 from transforms.clinical_bert.heads.tokens import OUTSIDE, TokenOptions, read_scheme
 from transforms.clinical_bert.replica import Replica
 from transforms.deid.labels import LabelMap
-from transforms.deid.spans import PhiSpan
+from transforms.deid.spans import TAGGER, PhiSpan
 
-RECOGNIZER: Final = "tagger"
 HEAD: Final = "deid"
 
 
@@ -149,6 +148,6 @@ def as_phi(texts: Sequence[str], tagged: Sequence[Sequence[TaggedSpan]], labels:
                 raise TaggerError(f"the tagger's span [{span.start}, {span.end}) does not fit {len(text)} characters")
             label = labels[span.label]
             if label is not None:
-                phi.append(PhiSpan(span.start, span.end, label, span.score, RECOGNIZER))
+                phi.append(PhiSpan(span.start, span.end, label, span.score, TAGGER))
         result.append(phi)
     return result
