@@ -19,6 +19,7 @@ from transforms.deid.lexicon import Lexicon, placeholders
 from transforms.deid.linking import echoes
 from transforms.deid.plausible import Plausible, join_pieces
 from transforms.deid.spans import PhiSpan, merge, subtract
+from transforms.deid.whole import Whole
 
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
 
@@ -39,6 +40,7 @@ class Detector:
         self._lexicon = lexicon
         self._threshold = threshold
         self._plausible = Plausible(lexicon)
+        self._whole = Whole(lexicon)
 
     def detect(self, text: str, phi: KnownPhi, tagged: Sequence[PhiSpan] = ()) -> list[PhiSpan]:
         """The PHI of one note, sorted, disjoint, trimmed.
@@ -62,5 +64,6 @@ class Detector:
                 for part in subtract(span, holes)
                 if _ALPHANUMERIC.search(text, part.start, part.end)
             ]
+        found = self._whole(text, merge(text, found))
         found += echoes(text, found, self._lexicon)
         return merge(text, [*given, *found])

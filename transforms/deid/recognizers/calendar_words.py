@@ -26,6 +26,11 @@ _NO_DAY_AFTER: Final = re.compile(
     r" (?:at|up|down|on|in|out|exposure|burn|screen|protect|light|\d\d ?%?|>|<|of)|\.[a-z]|[a-z']"
 )
 
+WEEKDAY: Final = re.compile(
+    r"(?:mon|tue(?:s)?|wed(?:s|nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?", re.IGNORECASE
+)
+"""A weekday by itself."""
+
 _HOLIDAY: Final = re.compile(
     r"(?:christmas(?: eve| day)?|x-?mas(?: eve| day)?|thanksgiving(?: day| weekend)?|new year'?s?(?: eve| day)?(?!"
     r" old)|easter(?: sunday| monday)?|halloween"

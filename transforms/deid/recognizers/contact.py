@@ -13,7 +13,12 @@ _CORE: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-–‑\n]{0,
 """Ten digits grouped 3-3-4, or not grouped."""
 _WITH_EXTENSION: Final = re.compile(r"\d\d\d\)?[ .\-–‑/\n]{0,3}\d\d\d[ .\-–‑\n]{0,3}\d\d\d\d(?=x\d)")
 _PREFIX: Final = re.compile(r"(?:(?<![\w.])(?:\+\s?1|001|1|\+\d{1,2})[ .\-]{0,2})?\(?\Z")
-_EXTENSION: Final = re.compile(r",?\s{0,2}(?:x|ext\.?|extension)\s?[#:]?\s?\d{1,6}(?!\w)")
+EXTENSION: Final = re.compile(
+    r"[,;]?\s{0,2}(?:\((?:x|extn?\.?|extension|opt\.?|option)\s?[#:]?\s?\d{1,6}\)"
+    r"|(?:x|extn?\.?|extension|opt\.?|option)\s?[#:]?\s?\d{1,6}(?!\w))|;\d{1,5}(?![\w.])",
+    re.IGNORECASE,
+)
+"""What is dialled after a number: `x12`, `(ext. 12)`, `option 2`, `;12`."""
 _FAX: Final = re.compile(r"\b(?:fax|facsimile|f)\b[^\n\d]{0,18}\Z")
 _FAX_AFTER: Final = re.compile(r"\s?\((?:fax|f)\)")
 _SHORT: Final = re.compile(r"\d\d\d[-.–‑ ]\d\d\d\d(?![\w%]|[-.]\d)")
@@ -125,7 +130,7 @@ def _full(lowered: str, match: re.Match[str]) -> Found | None:
 
 
 def _end(lowered: str, end: int) -> int:
-    extension = _EXTENSION.match(lowered, end)
+    extension = EXTENSION.match(lowered, end)
     return extension.end() if extension else end
 
 

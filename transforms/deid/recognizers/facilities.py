@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
+from transforms.deid.fold import lower
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.base import (
@@ -342,6 +343,34 @@ class Facilities(ClinicalRecognizer):
 
 _ABBREVIATED: Final = frozenset(("st.", "mt.", "ft.", "inc.", "co.", "corp.", "no.", "dr.", "jr.", "bros."))
 _NO_ORGANIZATION: Final = frozenset(_TABLE["no_organization"].split())
+
+
+def kind_follows(text: str, end: int) -> int | None:
+    """Where the kind of facility that stands right behind `end` ends: ` Physical Therapy`; None when none does.
+
+    Written as the name before it: in small letters only behind small letters.
+    """
+    broken = text.startswith("\n", end) and end - (text.rfind("\n", 0, end) + 1) >= _FULL_LINE
+    if not broken and not text.startswith(" ", end):
+        return None
+    word = _LETTERS.match(text, end + 1)
+    if word is None or word[0][0].isupper() != _last_word(text, end)[:1].isupper():
+        return None
+    lowered = lower(text[end + 1 : end + 1 + _LONGEST_KIND])
+    ends = [
+        match.end()
+        for kind in _KINDS.get(word[0].lower(), ())
+        if kind.label != "LOCATION-OTHER" and (match := kind.pattern.match(lowered))
+    ]
+    return end + 1 + max(ends) if ends else None
+
+
+def _last_word(text: str, end: int) -> str:
+    return re.split(r"[^\w'&.]", text[max(0, end - 24) : end])[-1]
+
+
+_LETTERS: Final = re.compile(r"[A-Za-z]+")
+_LONGEST_KIND: Final = 40
 
 
 def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:

@@ -68,11 +68,17 @@ def acts(text: str, end: int) -> bool:
     return _ACTS.match(text, end) is not None
 
 
+def closes_name(text: str, end: int) -> bool:
+    """Whether what follows `end` stands behind names and behind few ordinary words: a mark, a degree, `states`."""
+    return _APART.match(text, end) is not None or DEGREE.match(text, end) is not None or acts(text, end)
+
+
 def _shouts_after(text: str, end: int, word: re.Match[str]) -> bool:
     """Whether a word in capitals follows a name that is not in capitals."""
     return len(word.group()) > 1 and word.group().isupper() and not text[end - 1].isupper()
 
 
+_RELATIVES: Final = frozenset(_TABLE["patient"]["relatives"])
 _LABELS: Final = frozenset(_TABLE["labels"].split())
 """Names of fields and services, which may stand right behind a name."""
 
@@ -177,7 +183,7 @@ class NameReader:
             return (sure and first) or self.is_listed(word)
         if word in NO_NAMES or not (self._lexicon.is_name_too(word) or word in self._lists.given):
             return False
-        return (more or sure or word in self._lists.given) and self._stands_apart(text, end)
+        return (more or sure or word in self._lists.given) and closes_name(text, end)
 
     def _is_word_name(
         self, text: str, match: re.Match[str], *, first: bool, sure: bool, more: bool, given: bool, shouting: bool
@@ -187,7 +193,7 @@ class NameReader:
         if len(word) < 3 or not (self._lexicon.is_name_too(lowered) or lowered in self._lists.given):
             return False
         if first and sure:
-            return lowered not in NO_NAMES or self._stands_apart(text, end)
+            return lowered not in NO_NAMES or closes_name(text, end)
         if lowered in NO_NAMES and not (more and given):
             # Not `Will be seen`, but `son Will (555-0192)` and `Yusuf Hand`.
             return (
@@ -198,7 +204,7 @@ class NameReader:
             )
         if more and not shouting:
             return True
-        apart = self._stands_apart(text, end)
+        apart = closes_name(text, end)
         if more:
             return apart
         # A first word that only may be a name: a given name, before a surname or by itself.
@@ -210,12 +216,7 @@ class NameReader:
         if match is None:
             return None
         last, first = match["last"].lower().rpartition(" ")[2], match["first"].lower()
-        if (
-            first in _LABELS
-            or first in DEGREES
-            or (first in NO_NAMES and last in NO_NAMES)
-            or not self._is_given(first)
-        ):
+        if first in _LABELS or first in DEGREES or (first in NO_NAMES and last in NO_NAMES) or not self.is_given(first):
             return None
         if (self._lexicon.is_ordinary(last) or last in self._lexicon.eponyms) and last not in self._lists.surnames:
             return None
@@ -234,7 +235,8 @@ class NameReader:
             and self.is_listed(word)
         )
 
-    def _is_given(self, word: str) -> bool:
+    def is_given(self, word: str) -> bool:
+        """Whether the census, or the list of nicknames, knows the lower-case word as a given name."""
         if word in self._lists.given or word in self._lists.nicknames:
             return True
         return any(part in self._lists.given for part in _SPLIT.split(word)) and len(word) > 4
@@ -249,8 +251,10 @@ class NameReader:
         parts = [part for part in _SPLIT.split(word) if len(part) > 1]
         return len(parts) > 1 and all(part in lists.given or part in lists.surnames for part in parts)
 
-    def _stands_apart(self, text: str, end: int) -> bool:
-        return _APART.match(text, end) is not None or DEGREE.match(text, end) is not None or acts(text, end)
+    @staticmethod
+    def is_label(word: str) -> bool:
+        """Whether the lower-case word is a field, service, title, degree or relation, which stand beside names."""
+        return word in _LABELS or word in _HONORIFICS or word in DEGREES or word in _RELATIVES
 
     def _surname_follows(self, text: str, end: int) -> bool:
         match = WORD.match(text, end + 1) if text.startswith(" ", end) else None
@@ -258,7 +262,7 @@ class NameReader:
             return False
         word = match.group().lower()
         if self._lexicon.is_ordinary(word):
-            return word in self._lists.surnames and word not in NO_NAMES and self._stands_apart(text, match.end())
+            return word in self._lists.surnames and word not in NO_NAMES and closes_name(text, match.end())
         return match.group()[0].isupper() and not self._lexicon.is_eponym(word)
 
     def _name_follows(self, text: str, at: int) -> bool:

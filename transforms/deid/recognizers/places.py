@@ -40,7 +40,7 @@ _ZIP_WORD_BEFORE: Final = re.compile(r"\bzip(?:[ -]?code)?(?: is)?[\s:#]{0,3}\Z"
 _ENDS_LINE: Final = re.compile(r"\s*(?:\n|\Z|\||;|,|\.|  )")
 
 _UNIT: Final = (
-    r"(?:,?\s{1,2}(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|#)\.?\s?#?\s?[\w-]{1,6}"
+    r"(?:,?\s{1,2}(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|lot|spc|space|trlr|trailer|#)\.?\s?#?\s?[\w-]{1,6}"
     r"|,?\s#\s?\w{1,5})?"
 )
 _COMPASS: Final = r"(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?)?"

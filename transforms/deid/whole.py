@@ -1,0 +1,225 @@
+"""What was found in pieces, or short of its end, is made whole.
+
+Each layer stops where its own evidence ends: a list knows `Ridgeline`, a tagger labels word by word, a pattern reads
+`Tuesday` and `7/2` one by one. What is left between and beside them tells as much as what was found, so pieces of one
+thing are joined, and a name, number or place that goes on is followed to its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.calendar_words import WEEKDAY
+from transforms.deid.recognizers.contact import EXTENSION
+from transforms.deid.recognizers.facilities import kind_follows
+from transforms.deid.recognizers.name_reader import NO_NAMES, NameReader, closes_name
+from transforms.deid.spans import PhiSpan
+
+_NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
+_HOUSES: Final = frozenset(("HOSPITAL", "ORGANIZATION", "DEPARTMENT"))
+_PLACES: Final = _HOUSES | {"CITY", "LOCATION-OTHER"}
+_PHONES: Final = frozenset(("PHONE", "FAX"))
+_CODES: Final = frozenset(
+    ("MEDICALRECORD", "HEALTHPLAN", "ACCOUNT", "LICENSE", "VEHICLE", "DEVICE", "IDNUM", "BIOID", "SSN")
+)
+
+_SHORTENED: Final = re.compile(r"\b(?:St|Ste|Mt|Ft|ST|STE|MT|FT|st|ste|mt|ft)\Z")
+"""Ends a piece whose full stop ends no sentence: `Port St. Lucie`."""
+_DAY_GAP: Final = re.compile(r",?\s?\(?|,\s?")
+_RANGE_GAP: Final = re.compile(r"\s?[-–—]\s?")
+_HOUSE_GAP: Final = re.compile(r"[ \n](?:(?:of|at|de|del)(?: the)?|on the|de la|&)[ \n]")
+_ALTERNATIVE_GAP: Final = re.compile(r"[ \n](?:or|de|du|of|the)[ \n]")
+_NAME_GAP: Final = re.compile(r" |, ?|,\n|'|-")
+_CODE_GAP: Final = re.compile(r" |\$\$?|/\$\$?| ?- ?|\(|\)|;")
+_LONGEST_SHORT_GROUP: Final = 4
+_LONGEST_GAP: Final = 9
+
+_GROUPS_AFTER: Final = re.compile(
+    r"(?:[-/.$#+]{0,3}(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]+)+(?:-[A-Za-z]{1,2})?(?!\w)|-[A-Z](?!\w)"
+)
+_GROUPS_BEFORE: Final = re.compile(r"(?<![\w.-])(?:(?:[A-Za-z]{0,2}\d[\dA-Za-z]*[-./])+|\+)\Z")
+_PLATE_BEFORE: Final = re.compile(r"(?<![\w-])(?:[A-Z]{1,3}|(?=\w*\d)[A-Z\d]{1,4})[ -]\Z")
+_PLATE_AFTER: Final = re.compile(r"[ -](?:[A-Z]{1,3}|\d{1,4}[A-Z]?)(?![\w-])")
+_SHORTEST_PLATE: Final = 5
+_POSSESSIVE: Final = re.compile(r"['’][sS]\b")
+_INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n])")
+_INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
+_WORD_AFTER: Final = re.compile(r"[ \n]([^\W\d_]+(?:['’-][^\W\d_]+)*)")
+_WORD_BEFORE: Final = re.compile(r"(?<![\w.'’-])([^\W\d_]+(?:['’-][^\W\d_]+)*)(, ?| )\Z")
+_SENTENCE_BEGINS: Final = re.compile(r"(?:\A|[.!?:;\n]\s*|\n\s*[-*•]\s*)\Z")
+_ONE_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [A-Z]\.?)?")
+
+
+class Whole:
+    """The rules.
+
+    Args:
+        lexicon: tells ordinary words and eponyms.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._reader = NameReader(lexicon)
+
+    def __call__(self, text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
+        """Spans, joined and widened; sorted and disjoint as they came.
+
+        Args:
+            text: the note.
+            spans: sorted, disjoint.
+        """
+        found = list(spans)
+        widened = []
+        floor = 0
+        for index, span in enumerate(found):
+            ceiling = found[index + 1].start if index + 1 < len(found) else len(text)
+            span = self._widened(text, span, floor, ceiling)
+            widened.append(span)
+            floor = span.end
+        joined: list[PhiSpan] = []
+        for span in widened:
+            if joined and self._belong(text, joined[-1], span):
+                joined[-1] = _one(joined[-1], span)
+            else:
+                joined.append(span)
+        return [_bracketed(text, span) for span in joined]
+
+    def _belong(self, text: str, one: PhiSpan, other: PhiSpan) -> bool:
+        """Whether two spans, one after the other, are pieces of one thing."""
+        if other.start - one.end > _LONGEST_GAP:
+            return False
+        gap = text[one.end : other.start]
+        labels = {one.label, other.label}
+        if gap.strip() == "." and "\n\n" not in gap and (labels <= _PLACES or labels <= _NAMES):
+            return _SHORTENED.search(text, max(0, one.end - 4), one.end) is not None
+        if labels == {"DATE"}:
+            if _RANGE_GAP.fullmatch(gap):
+                return True
+            if not _DAY_GAP.fullmatch(gap) or not WEEKDAY.fullmatch(text, one.start, one.end):
+                return False
+            return WEEKDAY.fullmatch(text, other.start, other.end) is None
+        if labels <= _PLACES:
+            if one.label in _HOUSES:
+                return gap in (" ", "\n", "-") or _HOUSE_GAP.fullmatch(gap) is not None
+            if labels == {"CITY"} or labels == {"LOCATION-OTHER"}:
+                return gap in (" ", "\n", "-") or _ALTERNATIVE_GAP.fullmatch(gap) is not None
+            return gap == " " and other.label in _HOUSES
+        if labels <= _NAMES:
+            return _NAME_GAP.fullmatch(gap) is not None and self._is_one_name(text, one, gap, other)
+        if labels <= _CODES:
+            shorter = min(one.end - one.start, other.end - other.start)
+            return _CODE_GAP.fullmatch(gap) is not None and (gap != " " or shorter <= _LONGEST_SHORT_GROUP)
+        return False
+
+    def _is_one_name(self, text: str, one: PhiSpan, gap: str, other: PhiSpan) -> bool:
+        if "," not in gap:
+            return True
+        last, first = text[one.start : one.end], text[other.start : other.end]
+        if not (_ONE_WORD.fullmatch(last) and _ONE_WORD.fullmatch(first)):
+            return False
+        # Names one after another (`Agnes, Thomas`) are seldom all in capitals; `KNIGHT, NOOR` is how one is filed.
+        filed = last.isupper() or not self._reader.is_given(last.lower())
+        return filed and self._reader.is_given(first.partition(" ")[0].lower())
+
+    def _widened(self, text: str, span: PhiSpan, floor: int, ceiling: int) -> PhiSpan:
+        """The span with what goes on before and after it, within `floor` and `ceiling`."""
+        start, end = span.start, span.end
+        if span.label in _NAMES:
+            start, end = self._name(text, start, end, floor, ceiling)
+        elif span.label in _PHONES:
+            extension = EXTENSION.match(text, end, ceiling)
+            end = extension.end() if extension else end
+        elif span.label in _CODES:
+            start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+        elif span.label in ("HOSPITAL", "ORGANIZATION"):
+            possessive = _POSSESSIVE.match(text, end, ceiling)
+            end = possessive.end() if possessive else end
+            end = min(kind_follows(text, end) or end, ceiling)
+        return span._replace(start=start, end=end)
+
+    def _name(self, text: str, start: int, end: int, floor: int, ceiling: int) -> tuple[int, int]:
+        initial = _INITIAL_BEFORE.search(text, max(floor, start - 2), start)
+        if initial and text.startswith(".", start):
+            start = initial.start()
+        if _ONE_WORD.fullmatch(text, start, end):
+            start = self._name_before(text, start, end, floor)
+            end = self._name_after(text, start, end, ceiling)
+        if "," in text[start:end] and (letter := _INITIAL_AFTER.match(text, end, ceiling)):
+            end = letter.end()
+        return start, end
+
+    def _name_before(self, text: str, start: int, end: int, floor: int) -> int:
+        """Where a name of which one word was found begins: `Rose` of `Rose Heart`, `Law` of `Law, Michael`."""
+        before = _WORD_BEFORE.search(text, max(floor, start - 24), start)
+        if before is None or not _alike(before[1], text[start:end]):
+            return start
+        word, found = before[1].lower(), text[start:end].lower()
+        if not self._may_be_name(word) or len(word) < 2:
+            return start
+        if "," in before[2]:
+            follows = self._reader.is_given(found) and closes_name(text, end) and self._reader.is_listed(word)
+            return before.start() if follows and not self._reader.is_given(word) else start
+        if not self._reader.is_given(word):
+            return start
+        unclear = word in NO_NAMES or self._lexicon.is_ordinary(word)
+        return (
+            start
+            if unclear and _SENTENCE_BEGINS.search(text, max(0, before.start() - 4), before.start())
+            else before.start()
+        )
+
+    def _name_after(self, text: str, start: int, end: int, ceiling: int) -> int:
+        """Where a name of which the given name was found ends."""
+        after = _WORD_AFTER.match(text, end, ceiling)
+        if after is None or len(after[1]) < 2 or not _alike(after[1], text[start:end]):
+            return end
+        word = after[1].lower()
+        if not self._reader.is_given(text[start:end].lower()) or not self._may_be_name(word):
+            return end
+        if not self._reader.is_listed(word) or self._lexicon.is_used_as_eponym(text, after.end()):
+            return end
+        unclear = self._lexicon.is_ordinary(word) or text[end] == "\n" or after[1].isupper()
+        return end if unclear and not closes_name(text, after.end()) else after.end()
+
+    def _may_be_name(self, word: str) -> bool:
+        if self._lexicon.is_placeholder(word) or self._reader.is_label(word):
+            return False
+        return not self._lexicon.is_ordinary(word) or self._lexicon.is_name_too(word)
+
+
+def _alike(word: str, other: str) -> bool:
+    """Whether two words are written alike: both in capitals, or both with a capital."""
+    return word[0].isupper() and other[0].isupper() and word.isupper() == other.isupper()
+
+
+def _code(text: str, start: int, end: int, floor: int, ceiling: int, *, plate: bool) -> tuple[int, int]:
+    """A number with the groups that it is written with."""
+    after = _GROUPS_AFTER.match(text, end, ceiling)
+    end = after.end() if after else end
+    before = _GROUPS_BEFORE.search(text, max(floor, start - 24), start)
+    start = before.start() if before else start
+    if plate and end - start < _SHORTEST_PLATE:
+        plate_after = _PLATE_AFTER.match(text, end, ceiling)
+        if plate_after:
+            return start, plate_after.end()
+        plate_before = _PLATE_BEFORE.search(text, max(floor, start - 6), start)
+        start = plate_before.start() if plate_before else start
+    return start, end
+
+
+def _one(one: PhiSpan, other: PhiSpan) -> PhiSpan:
+    """Two pieces as one, under the label of the house before that of its town, of the longer before the shorter."""
+    houses = [piece for piece in (one, other) if piece.label in _HOUSES]
+    named: Sequence[PhiSpan] = houses if len(houses) == 1 else (one, other)
+    best = max(named, key=lambda piece: piece.end - piece.start)
+    return best._replace(start=one.start, end=other.end, score=max(one.score, other.score))
+
+
+def _bracketed(text: str, span: PhiSpan) -> PhiSpan:
+    """The span with the bracket that closes what it opens."""
+    inside = text[span.start : span.end]
+    closes = text.startswith(")", span.end) and inside.count("(") > inside.count(")")
+    return span._replace(end=span.end + 1) if closes else span
