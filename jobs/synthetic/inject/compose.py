@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,9 @@ from jobs.synthetic.wording import Wording
 
 _BODY: Final = Slot("body", 1, "")
 _FEWEST_WORDS: Final = 50
+_VOICES: Final = ("wards.toml", "offices.toml")
+"""Files with notes, sentences and look-alikes of their own."""
+_KEEPS_ITS_CASE: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Composer:
         """A note of templates alone."""
         cast = self._cast(rng)
         page = Page()
-        if rng.random() < 0.25:
+        if rng.random() < 0.5:
             _whole(cast, page)
             if rng.random() < 0.5:
                 return page
@@ -156,14 +160,26 @@ class Composer:
         _lines(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), gap)
 
 
+@functools.cache
 def sentences() -> tuple[Template, ...]:
     """The templates of sentences that hold PHI."""
-    return templates("sentences.toml") + templates("voices.toml")
+    return templates("sentences.toml") + templates("voices.toml") + _voiced("sentences")
 
 
+@functools.cache
 def look_alikes() -> tuple[Template, ...]:
     """The templates of sentences that hold none but look as if they did."""
-    return templates("negatives.toml")
+    return templates("negatives.toml") + _voiced("look_alikes")
+
+
+@functools.cache
+def notes() -> tuple[Template, ...]:
+    """The templates of whole notes."""
+    return templates("blocks.toml", "notes") + _voiced("notes")
+
+
+def _voiced(key: str) -> tuple[Template, ...]:
+    return tuple(template for file in _VOICES for template in templates(file, key))
 
 
 def _drawn(pool: tuple[Template, ...], count: int, rng: random.Random) -> list[Template]:
@@ -192,15 +208,42 @@ def _lines(cast: Cast, page: Page, drawn: list[Template], gap: str) -> None:
             page.put(gap)
         line = Page()
         cast.write(template, line)
-        if rng.random() < style.small:
-            line.recast(lowered)
-        elif rng.random() < 0.02:
-            line.recast(raised)
+        if not _in_its_case(template, line, rng):
+            if rng.random() < style.small:
+                line.recast(lowered)
+            elif rng.random() < 0.02:
+                line.recast(raised)
         page.add(line)
         open_ended = line.text[-1:].isalnum() or line.text.endswith(")")
         if open_ended and rng.random() > (max(style.stopless, 0.03) if running else 0.7):
             page.put(".")
     page.put(" " if running else "\n")
+
+
+def _in_its_case(template: Template, page: Page, rng: random.Random) -> bool:
+    """Gives what was written of a template all in small letters, or in capitals, its PHI so too, mostly."""
+    change = _case(template)
+    if change is None or rng.random() > _KEEPS_ITS_CASE:
+        return False
+    page.recast(change)
+    return True
+
+
+@functools.cache
+def _case(template: Template) -> Callable[[str], str] | None:
+    """What writes text in the case of the template's own; none if that has both."""
+    text = "".join(_own(template))
+    return lowered if text.islower() else raised if text.isupper() else None
+
+
+def _own(template: Template) -> Iterator[str]:
+    """What a template says itself, in any alternative."""
+    for node in template:
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, tuple):
+            for option in node:
+                yield from _own(option)
 
 
 def _header(cast: Cast, page: Page) -> None:
@@ -270,7 +313,11 @@ def _closing(cast: Cast, page: Page) -> None:
 def _whole(cast: Cast, page: Page) -> None:
     """One or two whole short notes."""
     for _ in range(1 if cast.rng.random() < 0.6 else 2):
-        cast.write(cast.rng.choice(templates("blocks.toml", "notes")), page)
+        template = cast.rng.choice(notes())
+        note = Page()
+        cast.write(template, note)
+        _in_its_case(template, note, cast.rng)
+        page.add(note)
         page.put(cast.rng.choice(("\n", "\n\n", "\n\n---\n")))
 
 

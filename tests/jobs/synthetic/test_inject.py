@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.synthetic.inject import Injected, background, documents, presidio
+from jobs.synthetic.inject import Injected, background, compose, documents, presidio
 from jobs.synthetic.inject.__main__ import main
 from jobs.synthetic.inject.cast import Cast
-from jobs.synthetic.inject.compose import Composer, look_alikes, sentences
+from jobs.synthetic.inject.compose import Composer, look_alikes, notes, sentences
 from jobs.synthetic.inject.grammar import data, parse, slots, templates
 from jobs.synthetic.inject.page import Page, Span
 from jobs.synthetic.inject.pools import World
@@ -107,7 +108,7 @@ def test_every_template_can_be_written(world: World) -> None:
     fields = tuple(parse(text) for texts in data("headers.toml")["fields"].values() for text in texts)
     said = tuple(one for rule in background.rules() for one in rule.say)
     cast = Cast(world, Style(), random.Random(1))
-    for template in (*sentences(), *look_alikes(), *blocks, *fields, *said):
+    for template in (*sentences(), *look_alikes(), *notes(), *blocks, *fields, *said):
         without_body = tuple(node for node in template if getattr(node, "name", "") != "body")
         for _ in range(4):
             page = Page()
@@ -116,8 +117,9 @@ def test_every_template_can_be_written(world: World) -> None:
 
 
 def test_there_are_many_templates_and_none_twice() -> None:
-    assert len(set(sentences())) == len(sentences()) >= 350
-    assert len(set(look_alikes())) == len(look_alikes()) >= 120
+    assert len(set(sentences())) == len(sentences()) >= 500
+    assert len(set(look_alikes())) == len(look_alikes()) >= 220
+    assert len(set(notes())) == len(notes()) >= 70
     for key, least in (("headers", 60), ("footers", 40), ("letters", 25)):
         found = templates("blocks.toml", key)
         assert len(set(found)) == len(found) >= least, key
@@ -175,6 +177,20 @@ def test_people_keep_their_names_within_a_template(world: World) -> None:
         third, fourth = document.text.split("|")[2:]
         assert third.casefold()[0] == fourth.casefold()[0]
         assert document.text.casefold()[0] == third.casefold()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "case"), [("seen w/ {DOCTOR.plain}", str.islower), ("SEEN BY {DOCTOR.plain} RN", str.isupper)]
+)
+def test_a_line_in_one_case_mostly_has_its_names_so_too(world: World, text: str, case: Callable[[str], bool]) -> None:
+    rng = random.Random(3)
+    cast = Cast(world, Style(), rng)
+    found = []
+    for _ in range(100):
+        page = Page()
+        compose._lines(cast, page, [parse(text)], "\n")
+        found.append(case(page.finish().text))
+    assert 45 < sum(found) < 85
 
 
 def test_sentences_with_something_left_in_are_not_used(folder: Path) -> None:
