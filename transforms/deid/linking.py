@@ -31,6 +31,10 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
+_HANDLE: Final = re.compile(r"(?<![\w@.-])([a-z]{2,}(?:[._][a-z]+)?)\d{0,4}(?![\w@-]|\.\w)", re.IGNORECASE)
+_SHORTEST_HANDLE: Final = 5
+_CUT_AT: Final = (6, 7, 8)
+"""Lengths at which systems cut log-in names."""
 _AGE_BEHIND: Final = re.compile(r",? \((9\d|1[01]\d)\)")
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
@@ -67,7 +71,7 @@ def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
     sure = (span for span in spans if span.recognizer != known.RECOGNIZER and span.score >= _SURE)
     found = name_parts(text, sure, lexicon)
     named = [span for span in spans if span.label in NAMES]
-    behind = [*_initials(text, named), *_signs(text, named, lexicon)]
+    behind = [*_initials(text, named), *_signs(text, named, lexicon), *_handles(text, named, lexicon)]
     return [*(mentions_of(text, found, lexicon, ECHO) if found else ()), *behind]
 
 
@@ -103,6 +107,27 @@ def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
         PhiSpan(*match.span(), signs[match.group()], _SCORE, ECHO)
         for match in _SIGN.finditer(text)
         if match.group() in signs
+    ]
+
+
+def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
+    """Log-in names made of the names in the note: `cgoldsmi`, `wade_l`, `ann.lee2`."""
+    handles: set[str] = set()
+    for span in spans:
+        words = [word for word in re.findall("[a-z]+", fold(text[span.start : span.end])) if len(word) > 1]
+        if len(words) < 2:
+            continue
+        for one, other in ((words[0], words[-1]), (words[-1], words[0])):
+            made = [one[0] + other, other + one[0], one + other]
+            handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
+            handles.update(handle[:cut] for handle in made for cut in _CUT_AT if len(handle) > cut)
+    handles = {handle for handle in handles if not lexicon.is_ordinary(handle)}
+    if not handles:
+        return []
+    return [
+        PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO)
+        for match in _HANDLE.finditer(text)
+        if re.sub("[._]", "", match[1].lower()) in handles
     ]
 
 

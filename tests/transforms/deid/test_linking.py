@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.linking import link
+from transforms.deid.linking import echoes, link
 from transforms.deid.spans import PhiSpan
 
 LEXICON = Lexicon.shipped()
@@ -52,6 +52,13 @@ def test_ordinary_words_and_eponyms_are_not_spread() -> None:
 def test_a_surname_before_a_disease_is_not_spread() -> None:
     first = "Dr. Hashimura saw"
     assert linked((first, [span(first, "Hashimura")]), ("Hashimura disease", [])) == [["Hashimura"], []]
+
+
+def test_log_in_names_are_made_of_the_names_in_the_note() -> None:
+    text = "Cora Goldsmith, RN: cgoldsmi, goldsmithc, cora.goldsmith2. Gold standard, coral reef"
+    found = echoes(text, [span(text, "Cora Goldsmith")], LEXICON)
+    logins = [text[one.start : one.end] for one in found if one.label == "USERNAME"]
+    assert logins == ["cgoldsmi", "goldsmithc", "cora.goldsmith2"]
 
 
 def test_the_order_of_the_notes_does_not_matter() -> None:

@@ -34,6 +34,7 @@ _DASH_AFTER: Final = re.compile(
 )
 _TEST_AFTER: Final = re.compile(rf"(?:\s[a-z]+){{0,2}}\s(?:{_any('tests')})\b")
 _TEST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})(?: [a-z/]+){{0,3}} \(?\Z")
+_TEST_JUST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})[\s:,]{{1,2}}\Z")
 _LINE_BEFORE: Final = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•>#]\s*|\d\d?[.)] )?\Z")
 _EVENT_AFTER: Final = re.compile(r"\s(?:after|while|when|during|following)\b")
 _ASIDE_BEFORE: Final = re.compile(r"[a-z]\.?, \Z")
@@ -74,6 +75,8 @@ def judge(lowered: str, found: re.Match[str]) -> Bare | None:
     follows_test = lowered.startswith((":", ")"), end) and _TEST_BEFORE.search(before)
     if is_day(month, day) and (heads_test or follows_test):
         return Bare(start, end, True)
+    if is_day(month, day) and (month, day) != (2, 2) and _TEST_JUST_BEFORE.search(before):
+        return Bare(start, end, True)  # `Echo 3-5 EF 60%`; but `CT 2/2 pain` is due to it
     score = _SCORES_AFTER.match(lowered, end) is not None
     if not is_day(month, day):
         is_date = found[2] is not None and len(found[3]) == 2 and not score and not _SCORES_BEFORE.search(before)
