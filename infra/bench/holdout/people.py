@@ -44,6 +44,8 @@ class Person:
             "firsti": f"{first} {last[0]}.",
             "lastfirst": f"{upper(last)} {first}",
             "typo": misspelt(last, rng),
+            "jr": f"{first} {last} Jr",
+            "lfjr": f"{last} Jr, {first} {initial}",
         }
         if name == "any":
             name = rng.choice(("full", "fullm", "lf", "lfm", "full", "middle", "LF", "LFM", "FULL"))
