@@ -2,7 +2,8 @@
 
 `ordinary_words.txt.gz` holds words that open clinical and biomedical corpora write in lower case at least twice;
 those that the US census also counts as names are marked with `*` (Brown, Young, May). `eponyms.toml` holds
-what looks like a name and is none.
+what looks like a name and is none. `acronyms.txt.gz` holds what such corpora write in capitals; see
+`infra/make_acronym_list.py`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ _EPONYM_FORMS: Final = re.compile(
 _NO_NAMES: Final = ("eponyms", "compounds", "others", "devices", "drugs", "companies")
 
 
+_HERE: Final = files("transforms.deid")
+
+
+def _unpacked(name: str) -> list[str]:
+    return gzip.decompress((_HERE / name).read_bytes()).decode().split()
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Sets of lower-case words.
@@ -51,6 +59,7 @@ class Lexicon:
         eponyms: eponyms, devices, drugs, companies.
         eponym_names: those of `eponyms` that are frequent names of people.
         placeholders: words that stand for a name that was taken out.
+        acronyms: what clinical prose abbreviates and nobody is called.
     """
 
     ordinary: frozenset[str]
@@ -58,20 +67,21 @@ class Lexicon:
     eponyms: frozenset[str]
     eponym_names: frozenset[str]
     placeholders: frozenset[str]
+    acronyms: frozenset[str]
 
     @classmethod
     @cache
     def shipped(cls) -> Lexicon:
         """The lists that come with the package, read once per process."""
-        here = files("transforms.deid")
-        lines = gzip.decompress((here / "ordinary_words.txt.gz").read_bytes()).decode().split()
-        tables = tomllib.loads((here / "eponyms.toml").read_text(encoding="utf-8"))
+        lines = _unpacked("ordinary_words.txt.gz")
+        tables = tomllib.loads((_HERE / "eponyms.toml").read_text(encoding="utf-8"))
         return cls(
             ordinary=frozenset(line.rstrip("*") for line in lines),
             names_too=frozenset(line[:-1] for line in lines if line.endswith("*")),
             eponyms=frozenset(" ".join(tables[key] for key in _NO_NAMES).split()),
             eponym_names=frozenset(tables["names_too"].split()),
             placeholders=frozenset(tables["placeholders"].split()),
+            acronyms=frozenset(_unpacked("acronyms.txt.gz")) | frozenset(tables["acronyms"].split()),
         )
 
     def is_ordinary(self, word: str) -> bool:
@@ -95,6 +105,10 @@ class Lexicon:
             known = all(part in self.eponyms for part in parts)
             return word in self.eponyms or (known and not all(part in self.eponym_names for part in parts))
         return (word in self.eponyms or word.removesuffix("s") in self.eponyms) and word not in self.eponym_names
+
+    def abbreviates(self, word: str) -> bool:
+        """Whether the word, in capitals or small letters, is an abbreviation of clinical prose (`CIWA`, `fsgs`)."""
+        return (word.isupper() or word.islower()) and word.lower() in self.acronyms
 
     def is_used_as_eponym(self, text: str, end: int) -> bool:
         """Whether a disease, sign or device follows the word that ends at `end` (`Smith's fracture`)."""

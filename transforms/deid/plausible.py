@@ -180,10 +180,13 @@ class Plausible:
             return len(words) > 1 and span.score >= SURE and not self._lexicon.is_placeholder(folded[0])
         if len(words) == 1 and self._lexicon.is_used_as_eponym(text, span.end):
             return False
+        if len(folded) == 1 and span.score < SURE and self._lexicon.abbreviates(words[-1]):
+            return False
         if any(not self._lexicon.is_ordinary(word) for word in folded):
             return True
-        named = any(self._lexicon.is_name_too(fold(word)) and word[0].isupper() for word in words if len(word) > 1)
-        return named or span.score >= SURE
+        capital = [fold(word) for word in words if len(word) > 1 and word[0].isupper()]
+        sure = span.score >= SURE and (capital or any(self._lexicon.is_name_too(word) for word in folded))
+        return bool(sure) or any(self._lexicon.is_name_too(word) for word in capital)
 
     def _is_place(self, text: str, span: PhiSpan, words: list[str]) -> bool:
         folded = [fold(word) for word in words]
@@ -195,6 +198,8 @@ class Plausible:
         if len(folded) == 1 and self._lexicon.is_eponym(folded[0]):
             return False
         if all(self._lexicon.is_placeholder(word) for word in folded):
+            return False
+        if len(folded) == 1 and span.score < SURE and span.label != "HOSPITAL" and self._lexicon.abbreviates(words[0]):
             return False
         if any(not self._lexicon.is_ordinary(word) for word in folded):
             return True

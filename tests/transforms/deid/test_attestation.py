@@ -188,7 +188,13 @@ def test_what_was_used_is_pinned() -> None:
     (changed,) = (one for one in attest(recognizers=(other,), labels=labels)["recognizers"] if one["name"] == "study")
     assert changed["sha256"] != by_name["study"]["sha256"]
     room = Path(attestation.__file__).parent
-    for name in ("eponyms.toml", "ordinary_words.txt.gz", "canary.toml", "replacement/sparse_zip3.toml"):
+    for name in (
+        "eponyms.toml",
+        "acronyms.txt.gz",
+        "ordinary_words.txt.gz",
+        "canary.toml",
+        "replacement/sparse_zip3.toml",
+    ):
         assert told["lists"][name]["sha256"] == hashlib.sha256((room / name).read_bytes()).hexdigest()
     assert told["lists"]["replacement/sparse_zip3.toml"]["version"] == "2012-11-26"
     assert told["code"]["sha256"] == provenance.digest()

@@ -327,10 +327,14 @@ class Facilities(ClinicalRecognizer):
         return bool(odd) if len(words) > 1 else bool(odd) and len(name) > 4
 
     def _is_generic(self, word: str) -> bool:
+        if "/" in word:
+            return all(self._is_generic(part) for part in word.split("/"))
         word = word.strip(".,&-").lower()
         return not word or word in _GENERIC or self._lexicon.is_placeholder(word)
 
     def _tells(self, word: str, forms_name: bool) -> bool:
+        if "/" in word:
+            return any(self._tells(part, forms_name) for part in word.split("/"))
         word = word.strip(".,").lower()
         if len(word) < 2:
             return False
