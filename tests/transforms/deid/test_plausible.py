@@ -42,8 +42,8 @@ def test_what_cannot_be_phi_goes_however_sure_the_tagger_is(text: str, what: str
 
 
 def test_an_abbreviation_is_a_name_only_to_a_tagger_that_is_sure() -> None:
-    assert kept("Ativan per CIWA score", "CIWA", "DOCTOR", SURE - 0.1) == []
-    assert kept("Ativan per CIWA score", "CIWA", "DOCTOR", SURE) == ["CIWA"]
+    assert kept("Ativan per CIWA today", "CIWA", "DOCTOR", SURE - 0.1) == []
+    assert kept("Ativan per CIWA today", "CIWA", "DOCTOR", SURE) == ["CIWA"]
     assert kept("sent by ctab", "ctab", "ORGANIZATION", SURE - 0.1) == []
     assert kept("to BIDM today", "BIDM", "HOSPITAL", SURE - 0.1) == ["BIDM"]
     assert kept("seen by Adls today", "Adls", "DOCTOR", SURE - 0.1) == ["Adls"]
