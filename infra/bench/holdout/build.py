@@ -38,7 +38,7 @@ def build(notes: int, seed: int = 1, background: Background | None = None, name:
         notes: how many.
         seed: of everything that is drawn.
         background: where half of the notes take a passage from.
-        name: the set, `a` or `b`.
+        name: the set, one of `SETS`.
 
     Raises:
         ValueError: there is no such set.

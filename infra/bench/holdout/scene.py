@@ -30,7 +30,15 @@ RELATIVES = {
 }  # fmt: skip
 """Private persons and their sex; the spouse's is the other one."""
 STAFF = frozenset(("pcp", "md", "rn", "res", "sw", "pa", "rph", "path", "rad", "tech", "clerk"))
-ADDRESSES = {"email": "EMAIL", "user": "USERNAME", "url": "URL", "ip": "IPADDR", "photo": "PHOTO"}
+ADDRESSES = {
+    "email": "EMAIL",
+    "user": "USERNAME",
+    "url": "URL",
+    "web": "URL",
+    "vid": "URL",
+    "ip": "IPADDR",
+    "photo": "PHOTO",
+}
 LISTED = {
     "clinic": ("clinics", "HOSPITAL"),
     "snf": ("nursing", "HOSPITAL"),
@@ -39,7 +47,16 @@ LISTED = {
     "org": ("groups", "ORGANIZATION"),
     "pharmacy": ("pharmacies", "ORGANIZATION"),
     "agency": ("agencies", "ORGANIZATION"),
+    "bureau": ("bureaus", "ORGANIZATION"),
+    "church": ("churches", "ORGANIZATION"),
+    "shelter": ("shelters", "ORGANIZATION"),
+    "ems": ("ems", "ORGANIZATION"),
+    "hospice": ("hospices", "ORGANIZATION"),
+    "dme": ("dme", "ORGANIZATION"),
+    "funeral": ("funerals", "ORGANIZATION"),
+    "police": ("police", "ORGANIZATION"),
     "county": ("counties", "LOCATION-OTHER"),
+    "highway": ("highways", "LOCATION-OTHER"),
     "landmark": ("landmarks", "LOCATION-OTHER"),
 }
 """The list and the label of a place's key."""
@@ -236,7 +253,7 @@ class Scene:
             return Piece(values.phone(number, kind or "", self.words, rng), "FAX" if base == "fax" else "PHONE")
         if base == "ext":
             return Piece(values.digits(rng, rng.choice((3, 4, 5))), "PHONE")
-        if base in ("email", "user", "url", "ip", "photo"):
+        if base in ADDRESSES:
             return self._formed(base, form or ("md" if base == "user" else "pt"), domain)
         return None
 
