@@ -43,8 +43,6 @@ class Person:
             "inits": f"{first[0]}.{initial}. {last}",
             "firsti": f"{first} {last[0]}.",
             "lastfirst": f"{upper(last)} {first}",
-            "jr": f"{first} {last} Jr.",
-            "lfjr": f"{last} Jr, {first} {initial}",
             "quoted": f"{first} {last}" if self.nick == first else f'{first} "{self.nick}" {last}',
             "typo": misspelt(last, rng),
             "jr": f"{first} {last} Jr",
