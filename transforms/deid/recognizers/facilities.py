@@ -116,6 +116,17 @@ _SAINT: Final = re.compile(
 )
 _SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
 _NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
+_HEADS: Final = {
+    **dict.fromkeys(_TABLE["heads"]["hospitals"].split(), "HOSPITAL"),
+    **dict.fromkeys(_TABLE["heads"]["organizations"].split(), "ORGANIZATION"),
+}
+"""Kinds that head a name: `Center for Digestive Health`, `Bank of Utica`."""
+_GOVERNMENT: Final = frozenset(_TABLE["heads"]["government"].split())
+_CLOSE_HEADS: Final = frozenset(("center", "clinic", "institute", "associates"))
+"""Behind these even ordinary words in capitals name a house; `Department of Surgery` is any hospital's."""
+_HEADED_BY: Final = re.compile(
+    r"(?:[A-Z][\w']+ )?(?:of|for|del?|at) (?:the |la )?(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
+)
 _AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
 _ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
@@ -141,6 +152,7 @@ class Facilities(ClinicalRecognizer):
             yield from self._by_trigger(note, _PLACE_WORDS, _VISITED, "LOCATION-OTHER")
         if note.mixed:
             yield from self._listed(note)
+            yield from self._by_head(note)
             if not note.words.isdisjoint(("st", "saint", "mt", "mount", "lady", "holy", "sacred")):
                 for saint in _SAINT.finditer(note.text):
                     if _SAINT_BEFORE.search(
@@ -156,6 +168,17 @@ class Facilities(ClinicalRecognizer):
                 if not is_word_char(note.text, place.start() - 1):
                     yield Found(*place.span(), "LOCATION-OTHER", 0.6)
         yield from _acronyms(note, named)
+
+    def _by_head(self, note: Note) -> Iterator[Found]:
+        for head, at in note.starts(_HEADS.keys()):
+            if not note.text[at].isupper():
+                continue
+            match = _HEADED_BY.match(note.text, at + len(head) + 1)
+            if match is None or note.text[at + len(head)] != " ":
+                continue
+            words = match["tail"].replace(",", " ").split()
+            if any(self._tells(word, True) or word.lower() in _GOVERNMENT for word in words) or head in _CLOSE_HEADS:
+                yield Found(at, match.end(), _HEADS[head], 0.7)
 
     def _by_field(self, note: Note) -> Iterator[Found]:
         if note.words.isdisjoint(_FIELD_WORDS) or ":" not in note.text:
