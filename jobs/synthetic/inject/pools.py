@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import math
 import random
 import re
 from bisect import bisect
@@ -21,6 +22,7 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
+from jobs.synthetic.inject.grammar import Slot, Template, flatten, parse
 from jobs.synthetic.inject.grammar import data as templates_data
 from jobs.synthetic.names import Pools
 from jobs.synthetic.wording import Wording, halve
@@ -156,10 +158,15 @@ class World:
         return self.house("hospitals", rng)
 
     def house(self, kind: str, rng: random.Random) -> str:
-        """A house put together in one of the forms of `places.toml`."""
-        forms = self.parts[kind]
-        form = forms[int(rng.random() * len(forms))]
-        return re.sub(r"\{(\w+)\}", lambda match: self._piece(match[1], rng), form)
+        """A house, road or address put together in one of the forms of `places.toml`."""
+        (form,) = rng.choices(self.parts[kind], cum_weights=_running(kind))
+        # An alternative that is empty leaves two blanks.
+        return " ".join(self._written(form, rng).split()).replace(" ,", ",")
+
+    def _written(self, form: str, rng: random.Random) -> str:
+        """A form, or a piece of one, with its own pieces filled in."""
+        nodes = flatten(parse(form), rng)
+        return "".join(self._piece(node.name, rng) if isinstance(node, Slot) else node for node in nodes)
 
     def _piece(self, kind: str, rng: random.Random) -> str:
         if kind == "surname":
@@ -172,7 +179,13 @@ class World:
             return rng.choice(self.counties)
         if kind == "n":
             return str(1 + int(rng.random() * 120))
-        return rng.choice(self.parts[kind])
+        if kind == "number":
+            return str(1 + int(rng.random() ** 3 * 24000))
+        if kind == "nth":
+            return _ordinal_word(rng)
+        if kind == "letter":
+            return rng.choice("ABCDEFGHJKLMNPRSTVW")
+        return self._written(rng.choice(self.parts[kind]), rng)
 
     def street(self, rng: random.Random) -> str:
         """A house number and a street, perhaps with a flat; one in eight a box or a real hospital's road."""
@@ -184,7 +197,9 @@ class World:
                 rng.randrange(2, 9999)
             )
         number = str(rng.randrange(1, 100 if rng.random() < 0.2 else 13000))
-        if chance < 0.16:
+        if chance < 0.21:
+            return self.house("addresses", rng)
+        if chance < 0.25:
             number = rng.choice(
                 (f"{number}-{rng.randrange(1, 90):02}", f"{number} 1/2", f"{number}{rng.choice('ABC')}")
             )
@@ -209,6 +224,8 @@ class World:
                 ("County Road {}", "Highway {}", "Hwy {}", "State Route {}", "Rural Route {}", "FM {}", "US Hwy {}",
                  "Old Route {}", "CR {}", "Route {}", "Farm Road {}")
             ).format(rng.randrange(1, 990))  # fmt: skip
+        if chance < 0.32:
+            return self.house("roads", rng)
         kind = rng.random()
         if kind < 0.35:
             name = rng.choice(self.faker.streets)
@@ -228,6 +245,16 @@ class World:
             rng.choice(("N", "S.", "E", "West", "North", "SW", "Old", "Upper")) + " " if rng.random() < 0.12 else ""
         )
         return f"{compass}{name} {way}"
+
+
+@functools.cache
+def _running(kind: str) -> list[float]:
+    """Running weights of the forms of a list: by the logarithm of how many alternatives each has."""
+    return list(itertools.accumulate(1 + math.log2(_ways(parse(form))) for form in templates_data("places.toml")[kind]))
+
+
+def _ways(template: Template) -> int:
+    return math.prod(sum(_ways(option) for option in node) for node in template if isinstance(node, tuple))
 
 
 _PARTICLES: Final = (
@@ -314,7 +341,7 @@ _SHORT_WORDS: Final = {
 
 def _titled(name: str) -> str:
     """A name in capitals as prose writes it."""
-    words = re.sub(r"[A-Za-z]+(?:'[A-Za-z]+)?", lambda match: match[0].capitalize(), name.strip()).split()
+    words = re.sub(r"[A-Za-z\d]+(?:'[A-Za-z]+)?", lambda match: match[0].capitalize(), name.strip()).split()
     out = []
     for index, word in enumerate(words):
         if word in _SMALL_WORDS and index:

@@ -1,7 +1,7 @@
 """Dates and numbers of people, in the many formats in which US records write them.
 
-In a pattern `#` is a digit, `%` a digit from 2 to 9, `@` a capital letter, `^` a small letter and `*` a capital
-letter or a digit. A format early in its list is drawn more often (see `phi.early`).
+In a pattern `#` is a digit, `%` a digit from 2 to 9, `@` a capital letter, `^` a small letter, `?` a capital letter or
+a digit and `*` a hexadecimal digit. A format early in its list is drawn more often (see `phi.early`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from jobs.synthetic.inject.grammar import data
 from jobs.synthetic.phi import MONTHS, ordinal
 
 DateForm = Callable[[dt.date], str]
@@ -125,107 +126,39 @@ MONTH_FORMS: Final[tuple[DateForm, ...]] = (
 NUMERIC: Final = tuple(FULL[index] for index in (1, 1, 2, 4, 6)) + tuple(DAYS[index] for index in (0, 0, 0, 2, 7))
 """Short dates in figures."""
 
-PHONES: Final = (
-    "(%##) %##-####", "%##-%##-####", "%##.%##.####", "(%##)%##-####", "%## %## ####", "%##-####", "1-%##-%##-####",
-    "%##/%##-####", "%##%##%###", "(%##) %##-#### x####", "%##-%##-#### ext. ###", "(%##) %## ####", "+1 %## %## ####",
-    "1 (%##) %##-####", "%##-%##-#### x##", "+1 (%##) %##-####", "+1-%##-%##-####", "%##- %##-####", "%##.####",
-    "%##-%######", "1-800-%##-####", "(%##) %##.####", "1.%##.%##.####", "%##-%##-####, ext ####", "%## - %## - ####",
-    "(%##)-%##-####", "+1%##%######", "(%##)%######", "%##-%##-####x####", "888-%##-####", "%## %##-####",
-    "%##–%##–####", "%##-%##-#### extension ####", "[%##] %##-####",
-)  # fmt: skip
-EXTENSIONS: Final = ("####", "#####", "###", "#-####", "##")
-PAGERS: Final = (
-    "#####",
-    "####",
-    "%##-%##-####",
-    "#####",
-    "(%##) %##-####",
-    "%##-####",
-    "p#####",
-    "#####",
-    "%##.%##.####",
-)
-MRNS: Final = (
-    "#######", "########", "######", "#########", "###-##-##", "#####-##", "##########", "@#######", "@@#######",
-    "####-####", "###-###-#", "## ## ##", "##-##-##", "@######", "000#######", "###-####", "@-######", "#####",
-    "####-##-#", "@##-####-#", "### ## ##", "E#########", "#######-#", "@@@######", "##.##.##", "H###-###",
-    "M000######", "@@-#####", "###### @", "#-###-###", "##-####", "#### ####", "00#####", "@@######@", "####.####",
-    "*********",
-)  # fmt: skip
-ACCOUNTS: Final = (
-    "##########", "#########", "@#########", "####-######", "########-##", "###########", "@@########", "############",
-    "V#########", "##-#######", "#####-####", "####-####-####-####", "################", "@@@###-####", "HAR-########",
-    "@###########", "#######-####", "### #### ###", "####-##-####", "####@@####", "A-######", "################@",
-)  # fmt: skip
-PLANS: Final = (
-    "@@@#########", "#########@", "#@@#-@@#-@@##", "@########", "###########", "####-####-##", "@@#######",
-    "#@@#@@#@@##", "##########", "@@@@#####", "###-##-####A", "W##########", "@##-###-####", "########-##",
-    "@@@ ### ### ###", "H########-00", "#####@####", "XY@###@####", "@#######@", "R########", "##-########",
-    "@@@-######-##", "########D", "*##*###*###", "###### ###", "@@#####@-#",
-)  # fmt: skip
+
+def _forms(kind: str, times: int = 1) -> tuple[str, ...]:
+    """Formats of `formats.toml`: the usual ones so many times, then the rest."""
+    forms: dict[str, list[str]] = data("formats.toml")[kind]
+    return (*times * forms["usual"], *forms["further"])
+
+
+PHONES: Final = _forms("phones", 3)
+EXTENSIONS: Final = _forms("extensions", 2)
+PAGERS: Final = _forms("pagers", 2)
+MRNS: Final = _forms("mrns", 2)
+ACCOUNTS: Final = _forms("accounts", 2)
+PLANS: Final = _forms("plans", 2)
 SSNS: Final = ("{a}-{b}-{c}", "{a}-{b}-{c}", "{a} {b} {c}", "{a}{b}{c}", "{a}.{b}.{c}", "{a}–{b}–{c}", "{a}- {b}- {c}")
-LICENSES: Final = (
-    "@######", "@@#######", "########", "@@######", "@##-###-###", "##-######", "######", "@#######", "##########",
-    "@@.#######", "##.#######", "@@-#####", "@###-####-####", "MD#####", "RN######", "#######", "@##-##-####", "@#####",
-    "@@@@@##@###@@", "DL-#######", "@############", "### ### ###", "C1-#####", "@@@-#####",
-)  # fmt: skip
-PLATES: Final = (
-    "@@@-####", "#@@@###", "@@@ ####", "@@####", "###-@@@", "### @@@", "@@@####", "@##-@@@", "@@-#####", "##@-@##",
-    "@@@ ###", "####@@", "@@@-###", "#@@ @##", "@@@##@", "@@ ## ###",
-)  # fmt: skip
-SERIALS: Final = (
-    "@@@######", "@@@######@", "########", "@@#####", "#######@", "@#####-##", "SN######", "##@###@#", "@@-####-####",
-    "####-######", "@##@####", "############", "#####-@@@", "(01)00##########", "LOT@####", "@@@@######", "@.######",
-    "@##-#####-@", "##:##:@@:##:@#:##", "@@##-####@", "##@#####", "P######@", "@@######@", "*******-**", "#-##-####-@",
-)  # fmt: skip
-BIOMETRICS: Final = (
-    "FP-######", "@##-####-##", "BIO######", "VP######", "IRIS-####-@", "FPT########", "voiceprint-#####",
-    "@@@-BIO-####", "RET-#####", "FACE_######", "BM-####-####", "########", "DNA-@@-#####", "palm-####-##",
-    "V-########",
-)  # fmt: skip
-NUMBERS: Final = (
-    "########", "@##-#####", "#######", "@@##-####", "@########", "##-###-#####", "@@-##-#####", "###-@@-######",
-    "######", "@#########", "##-@@-####", "##########", "@##-####", "#####", "####-#####", "@@########", "S##-######",
-    "@@@-####-####", "#########", "@-##-#####", "##@-###@#####", "@@##-#######", "@@-######-##", "####/##", "#@#####",
-    "^^^#####", "@@:####:####", "######-####", "20##-######", "########-###", "@@@@-####", "###@###@##",
-)  # fmt: skip
+LICENSES: Final = _forms("licenses")
+PLATES: Final = _forms("plates")
+SERIALS: Final = _forms("serials", 2)
+BIOMETRICS: Final = _forms("biometrics")
+NUMBERS: Final = _forms("numbers", 2)
 """Accession, case, order, document, badge, claim numbers: any other unique number."""
-PHOTOS: Final = (
-    "IMG_####.jpg", "IMG_####.JPG", "DSC#####.JPG", "photo_####.png", "wound_0###.jpeg", "IMG-20##0#1#-WA00##.jpg",
-    "{last}_face_##.jpg", "{first}{last}.png", "pt_photo_########.jpg", "DCIM/10#/IMG_####.jpg", "P10#####.JPG",
-    "clin-photo-#####.tif", "{last}-wound-#.jpg", "facial_######.bmp", "Screenshot_####.png", "{first}_{last}_id.jpg",
-    "image0##.jpg", "2019####_######.jpg", "{last}{first}_profile.gif", "scan_#####.tiff", "lesion-{last}-0#.heic",
-    "\\\\media\\photos\\#######.jpg", "/photos/{last}/####.png", "derm_####_#.jpg",
-)  # fmt: skip
+PHOTOS: Final = _forms("photos", 2)
 MAC: Final = ("**:**:**:**:**:**", "**-**-**-**-**-**")
-MAIL_HOSTS: Final = (
-    "gmail.com", "yahoo.com", "hotmail.com", "aol.com", "comcast.net", "outlook.com", "verizon.net", "icloud.com",
-    "msn.com", "sbcglobal.net", "att.net", "live.com", "ymail.com", "protonmail.com", "cox.net", "earthlink.net",
-    "bellsouth.net", "charter.net", "mail.com", "me.com", "juno.com", "rocketmail.com", "fastmail.fm", "mac.com",
-)  # fmt: skip
-HANDLES: Final = (
-    "{f}.{l}", "{i}{l}", "{f}{l}{n}", "{l}{i}", "{f}_{l}", "{i}.{l}", "{f}{n}", "{l}.{f}", "{l}{n}", "{f}-{l}",
-    "{f}{l}", "{w}{n}", "{f}.{l}{n}", "{l}_{f}{n}", "{i}{m}{l}", "the{l}s", "{w}.{w}", "{w}_{f}", "{F}.{L}",
-    "{l}family{n}",
-)  # fmt: skip
-USERS: Final = (
-    "{i}{l}", "{i}{l}{n}", "{l}{i}", "{f}.{l}", "{i}{m}{l}", "{s}{n}", "{f}{n}", "dr{l}", "{w}{n}", "{l}_{i}",
-    "{s}{i}{n}", "{f}_{n}", "{F}{L}{n}", "{i}{s}", "{w}_{w}", "rn{l}", "@{f}{l}", "{l}{n}", "u{n}{n}{n}", "{f}-{l}",
-)  # fmt: skip
-URLS: Final = (
-    "www.{d}", "https://{d}/portal", "http://www.{d}/mychart", "mychart.{d}", "https://www.{d}/patients/forms", "{d}",
-    "{d}/portal", "https://portal.{d}/login?id={n}", "www.facebook.com/{h}", "https://twitter.com/{h}",
-    "instagram.com/{h}", "http://{d}", "https://telehealth.{d}/visit/{n}", "https://pacs.{d}/study/{n}",
-    "www.{d}/~{h}", "https://{d}:8443/emr", "linkedin.com/in/{h}", "http://{h}.blogspot.com",
-    "https://www.{d}/records?mrn={n}", "www.gofundme.com/f/{h}", "https://doxy.me/{h}",
-    "https://www.caringbridge.org/visit/{h}", "ftp://ftp.{d}/{n}", "{d}/find-a-doctor/{h}",
-    "https://zoom.us/j/{n}{n}", "youtube.com/@{h}", "http://images.{d}/viewer?acc={n}", "HTTPS://WWW.{D}/PORTAL",
-)  # fmt: skip
+MAIL_HOSTS: Final = _forms("mail_hosts", 2)
+HANDLES: Final = _forms("handles", 2)
+USERS: Final = _forms("users", 2)
+URLS: Final = _forms("urls", 2)
 
 _DIGITS: Final = "0123456789"
 _CAPITALS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _SMALL: Final = "abcdefghijklmnopqrstuvwxyz"
-_CLASSES: Final = {"#": _DIGITS, "%": "23456789", "@": _CAPITALS, "^": _SMALL, "*": _DIGITS + "ABCDEF"}
+_CLASSES: Final = {
+    "#": _DIGITS, "%": "23456789", "@": _CAPITALS, "^": _SMALL, "?": _DIGITS + _CAPITALS, "*": _DIGITS + "ABCDEF",
+}  # fmt: skip
 
 
 def fill(pattern: str, rng: random.Random) -> str:
@@ -240,8 +173,10 @@ def fill(pattern: str, rng: random.Random) -> str:
 def ip(rng: random.Random) -> str:
     """An IPv4 address, or one in ten an IPv6 one."""
     if rng.random() < 0.1:
-        groups = [f"{rng.randrange(65536):x}" for _ in range(8 if rng.random() < 0.4 else 4)]
-        return ":".join(groups) if len(groups) == 8 else f"{groups[0]}:{groups[1]}::{groups[2]}:{groups[3]}"
+        groups = [f"{rng.randrange(65536):x}" for _ in range(8)]
+        cut = rng.choice((8, 8, 1, 2, 3, 4, 5))
+        head = "fe80" if cut < 8 and rng.random() < 0.2 else ":".join(groups[:cut])
+        return head if cut == 8 else f"{head}::{':'.join(groups[cut + 2 :])}"
     head = rng.choice(("10.", "192.168.", "172.16.", "203.0.", f"{rng.randrange(11, 223)}."))
     while head.count(".") < 4:
         head += f"{rng.randrange(256)}."
