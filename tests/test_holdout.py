@@ -28,7 +28,7 @@ SHAPES = {
     "ZIP": r"\d{5}(-\d{4})?",
     "EMAIL": r"[\w.]+@[\w.-]+",
     "AGE": r"9\d|1\d\d|(?i:ninety.*|one\s+hundred.*)",
-    "SSN": r"(\d{3}\D{0,2}\d\d\D{0,2})?\d{4}",
+    "SSN": r"(\d{3}\D{0,3}\d\d\D{0,3})?\d{4}",
     "IPADDR": r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]+",
     "PHOTO": r"\S+\.\w{3,4}",
     "FAX": r"[\d\s()\[\].+/-]{10,}",
@@ -77,7 +77,7 @@ def test_numbers_of_a_patient_stand_nowhere_unmarked(notes: pa.Table) -> None:
             rest += note["text"][at : entity["start"]] + "~"
             at = entity["end"]
         found = telling.search((rest + note["text"][at:]).replace(" @ ", " "))
-        assert not found or note["template"] in ("dietitian", "front_desk"), (note["template"], found)
+        assert not found or note["template"] in ("dietitian", "front_desk", "dc_dictated"), (note["template"], found)
 
 
 def test_same_seed_same_notes_and_another_seed_or_set_others(chosen: str) -> None:
@@ -88,8 +88,8 @@ def test_same_seed_same_notes_and_another_seed_or_set_others(chosen: str) -> Non
 
 
 def test_a_set_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no set: c"):
-        build(5, name="c")
+    with pytest.raises(ValueError, match="no set: z"):
+        build(5, name="z")
 
 
 def test_half_of_the_patients_have_a_known_name_and_some_several_notes(notes: pa.Table) -> None:
@@ -100,7 +100,7 @@ def test_half_of_the_patients_have_a_known_name_and_some_several_notes(notes: pa
 
 def test_there_are_many_templates_and_all_are_used(notes: pa.Table, chosen: str) -> None:
     found = templates(words(chosen))
-    assert len(found) >= {"a": 40, "b": 25}[chosen]
+    assert len(found) >= {"a": 40, "b": 25, "c": 60, "d": 70}[chosen]
     assert set(notes["template"].to_pylist()) == {template.name for template in found}
 
 

@@ -125,7 +125,8 @@ _GOVERNMENT: Final = frozenset(_TABLE["heads"]["government"].split())
 _CLOSE_HEADS: Final = frozenset(("center", "clinic", "institute", "associates"))
 """Behind these even ordinary words in capitals name a house; `Department of Surgery` is any hospital's."""
 _HEADED_BY: Final = re.compile(
-    r"(?:[A-Z][\w']+ )?(?:of|for|del?|at) (?:the |la )?(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
+    r"(?:[A-Z][\w']+ )?(?:of|for|del?|at) (?:the |la )?"
+    r"(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
 )
 _AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
 _ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
