@@ -31,7 +31,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
-_HANDLE: Final = re.compile(r"(?<![\w@.-])([a-z]{2,}(?:[._][a-z]+)?)\d{0,4}(?![\w@-]|\.\w)", re.IGNORECASE)
+_HANDLE: Final = re.compile(r"(?<![\w@.-])([a-z]{2,}(?:[._][a-z]+)?)(\d{0,4})(?![\w@-]|\.\w)", re.IGNORECASE)
 _SHORTEST_HANDLE: Final = 5
 _CUT_AT: Final = (6, 7, 8)
 """Lengths at which systems cut log-in names."""
@@ -113,6 +113,7 @@ def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
 def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
     """Log-in names made of the names in the note: `cgoldsmi`, `wade_l`, `ann.lee2`."""
     handles: set[str] = set()
+    numbered: set[str] = set()
     for span in spans:
         words = [word for word in re.findall("[a-z]+", fold(text[span.start : span.end])) if len(word) > 1]
         if len(words) < 2:
@@ -120,6 +121,7 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
         for one, other in ((words[0], words[-1]), (words[-1], words[0])):
             made = [one[0] + other, other + one[0], one + other]
             handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
+            numbered.update((one, one + other[0]))
             handles.update(handle[:cut] for handle in made for cut in _CUT_AT if len(handle) > cut)
     handles = {handle for handle in handles if not lexicon.is_ordinary(handle)}
     if not handles:
@@ -127,7 +129,7 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
     return [
         PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO)
         for match in _HANDLE.finditer(text)
-        if re.sub("[._]", "", match[1].lower()) in handles
+        if (made := re.sub("[._]", "", match[1].lower())) in handles or (match[2] and made in numbered)
     ]
 
 

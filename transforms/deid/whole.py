@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from transforms.deid.fold import lower
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.recognizers.calendar_words import WEEKDAY
 from transforms.deid.recognizers.contact import EXTENSION
 from transforms.deid.recognizers.facilities import kind_follows
 from transforms.deid.recognizers.name_reader import NO_NAMES, NameReader, closes_name
+from transforms.deid.recognizers.places import UNIT
 from transforms.deid.spans import PhiSpan
 
 _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
@@ -35,17 +37,20 @@ _ALTERNATIVE_GAP: Final = re.compile(r"[ \n](?:or|de|du|of|the)[ \n]")
 _NAME_GAP: Final = re.compile(r" |, ?|,\n|'|-")
 _CODE_GAP: Final = re.compile(r" |\$\$?|/\$\$?| ?- ?|\(|\)|;")
 _LONGEST_SHORT_GROUP: Final = 4
+_LONGEST_UNIT: Final = 24
 _LONGEST_GAP: Final = 9
 
 _GROUPS_AFTER: Final = re.compile(
     r"(?:[-/.$#+]{0,3}(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]+)+(?:-[A-Za-z]{1,2})?(?!\w)|-[A-Z](?!\w)"
 )
 _GROUPS_BEFORE: Final = re.compile(r"(?<![\w.-])(?:(?:[A-Za-z]{0,2}\d[\dA-Za-z]*[-./])+|\+)\Z")
+_FIRST_THREE: Final = re.compile(r"(?<![\w./-])\d{3} \Z")
+"""The first group of `264 6030`, where a pattern saw a number of four digits."""
 _PLATE_BEFORE: Final = re.compile(r"(?<![\w-])(?:[A-Z]{1,3}|(?=\w*\d)[A-Z\d]{1,4})[ -]\Z")
 _PLATE_AFTER: Final = re.compile(r"[ -](?:[A-Z]{1,3}|\d{1,4}[A-Z]?)(?![\w-])")
 _SHORTEST_PLATE: Final = 5
 _POSSESSIVE: Final = re.compile(r"['’][sS]\b")
-_INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n])")
+_INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n]|  )")
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
 _WORD_AFTER: Final = re.compile(r"[ \n]([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _WORD_BEFORE: Final = re.compile(r"(?<![\w.'’-])([^\W\d_]+(?:['’-][^\W\d_]+)*)(, ?| )\Z")
@@ -134,6 +139,9 @@ class Whole:
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+        elif span.label == "STREET":
+            unit = UNIT.match(lower(text[end : min(ceiling, end + _LONGEST_UNIT)]))
+            end += unit.end() if unit else 0
         elif span.label in ("HOSPITAL", "ORGANIZATION"):
             possessive = _POSSESSIVE.match(text, end, ceiling)
             end = possessive.end() if possessive else end
@@ -201,6 +209,12 @@ def _code(text: str, start: int, end: int, floor: int, ceiling: int, *, plate: b
     end = after.end() if after else end
     before = _GROUPS_BEFORE.search(text, max(floor, start - 24), start)
     start = before.start() if before else start
+    if (
+        text[start:end].isdigit()
+        and 4 <= end - start <= 6
+        and (first := _FIRST_THREE.search(text, max(floor, start - 5), start))
+    ):
+        start = first.start()
     if plate and end - start < _SHORTEST_PLATE:
         plate_after = _PLATE_AFTER.match(text, end, ceiling)
         if plate_after:

@@ -33,6 +33,7 @@ _AGE_BEFORE: Final = re.compile(
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
     r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |(?: is|'s| was) (?:now )?)\Z"
+    r"|\bwho (?:is|was) (?:now )?\Z"
     r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )
 _WITH_MONTHS: Final = re.compile(

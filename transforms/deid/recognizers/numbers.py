@@ -59,7 +59,7 @@ _REGISTERED: Final = re.compile(
     r"(?<![\w.])(?:(?:md|me|do|rn|np|pt|ot)[.-]|(?:lcsw|licsw|lmft|rph|rn) )\d{5,8}(?![\w-])"
 )
 """A professional's number behind the degree: `RN-97316`."""
-_SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{5,9}(?!\w)")
+_SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{3,9}(?!\w)")
 """A number of pathology: year, kind, count."""
 _MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
 
@@ -114,8 +114,10 @@ _VIN: Final = re.compile(r"[a-hj-npr-z0-9]{17}\Z")
 _MBI: Final = re.compile(r"[1-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d\Z")
 _DEA: Final = re.compile(r"[a-z][a-z9]\d{7}\Z")
 _CARD: Final = re.compile(r"\d{4}([- ]?)\d{4}\1\d{4}\1\d{4}(?!\d)|3[47]\d\d([- ]?)\d{6}\2\d{5}(?!\d)")
-_IMAGE: Final = re.compile(r"\.(?:jpe?g|png|tiff?|bmp|gif|heic|dcm)(?!\w)")
-_IMAGE_HINTS: Final = (".jp", ".png", ".tif", ".bmp", ".gif", ".heic", ".dcm")
+_IMAGE: Final = re.compile(r"\.(?:jpe?g|png|tiff?|bmp|gif|heic|heif|webp|dcm|mp4|mov|avi|mpe?g|m4v)(?!\w)")
+_IMAGE_HINTS: Final = (".jp", ".png", ".tif", ".bmp", ".gif", ".hei", ".webp", ".dcm", ".mp", ".mov", ".avi", ".m4v")
+_HIBC: Final = re.compile(r"\+[a-z](?=[a-z]*\d)[a-z0-9]{5,30}(?:/?\$\$?[a-z0-9]+)*(?:/[a-z0-9]+)?(?!\w)")
+"""A device's bar code after ANSI/HIBC 2: a plus, a letter, then the maker's and the piece's numbers."""
 _FILE_NAME: Final = re.compile(r"[\w\-]+(?:\.[\w\-]+)*\Z")
 
 
@@ -213,6 +215,9 @@ def _by_form(note: Note) -> Iterator[Found]:
     if not note.words.isdisjoint(_SAMPLES):
         for match in _GENETIC.finditer(lowered):
             yield Found(*match.span(), "BIOID", 0.8)
+    if "+" in lowered:
+        for match in _HIBC.finditer(lowered):
+            yield Found(*match.span(), "DEVICE", 0.9)
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)

@@ -39,10 +39,12 @@ _LONGEST_STATE: Final = 24
 _ZIP_WORD_BEFORE: Final = re.compile(r"\bzip(?:[ -]?code)?(?: is)?[\s:#]{0,3}\Z")
 _ENDS_LINE: Final = re.compile(r"\s*(?:\n|\Z|\||;|,|\.|  )")
 
-_UNIT: Final = (
-    r"(?:,?\s{1,2}(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|lot|spc|space|trlr|trailer|#)\.?\s?#?\s?[\w-]{1,6}"
-    r"|,?\s#\s?\w{1,5})?"
+UNIT: Final = re.compile(
+    r",?\s{1,2}(?:(?:apt|apartment|suite|ste|unit|floor|fl|rm|room|bldg|building|lot|spc|space|trlr|trailer|#)\.?\s?#?\s?"
+    r"[\w-]{1,6}|(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|top|ground) floor|#\s?\w{1,5})(?!\w)"
 )
+"""Which part of a house: `, Apt 4`, ` 2nd floor`; in lower case."""
+_UNIT: Final = rf"(?:{UNIT.pattern})?"
 _COMPASS: Final = r"(?: (?:n|s|e|w|ne|nw|se|sw|north|south|east|west)\b\.?)?"
 _WORD: Final = r"(?:[^\W\d_][\w'’.\-]*|\d{1,3}(?:st|nd|rd|th)?)"
 _NUMBER: Final = re.compile(r"\d(?<![\w./:-]\d)\d{0,5}(?:-\d{1,4})?[a-d]?(?=[ \n][^\W_])")
