@@ -122,7 +122,7 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
             made = [one[0] + other, other + one[0], one + other]
             handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
             numbered.update((one, one + other[0]))
-            handles.update(handle[:cut] for handle in made for cut in _CUT_AT if len(handle) > cut)
+            handles.update(handle[:cut] for handle in made[:2] for cut in _CUT_AT if len(handle) > cut)
     handles = {handle for handle in handles if not lexicon.is_ordinary(handle)}
     if not handles:
         return []

@@ -236,7 +236,12 @@ class Facilities(ClinicalRecognizer):
         del head[: stops[-1] + 1 if stops else 0]
         while head and head[0].group().lower().replace(".", "") in DEGREES:
             head.pop(0)
-        while head and (self._is_generic(head[0].group()) or head[0].group().lower() in _CONNECTORS):
+        shouting = note.text[at : at + 2].isupper()
+        while head and (
+            self._is_generic(word := head[0].group())
+            or word.lower() in _CONNECTORS
+            or (word.isupper() and not shouting and self._is_heading(word.lower()))
+        ):
             head.pop(0)
         names = [
             word.group()
@@ -354,7 +359,13 @@ class Facilities(ClinicalRecognizer):
         if "/" in word:
             return all(self._is_generic(part) for part in word.split("/"))
         word = word.strip(".,&-").lower()
-        return not word or word in _GENERIC or self._lexicon.is_placeholder(word)
+        return len(word) < 2 or word in _GENERIC or self._lexicon.is_placeholder(word)
+
+    def _is_heading(self, word: str) -> bool:
+        """Whether a word in capitals before a name that is not in capitals belongs to what stands over it."""
+        return self._lexicon.abbreviates(word) or (
+            self._lexicon.is_ordinary(word) and not self._lexicon.is_name_too(word)
+        )
 
     def _tells(self, word: str, forms_name: bool) -> bool:
         if "/" in word:
