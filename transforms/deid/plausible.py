@@ -24,6 +24,11 @@ _RATHER_SURE: Final = 0.6
 
 _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
+_PARTED: Final = _NAMES | _PLACES | {"DATE"}
+_LOOSE_DATE_END: Final = re.compile(
+    r"(?:[.,;:]?\s+(?:the|at|on|in|an?|of|to|and|by|with|for|from|is|was|he|she|dinner|lunch|party)|[.;]\s+\d{1,2})+\s*\Z"
+)
+"""Of a tagger's date what belongs to the sentence after it: `January. 2`, `18 November the`."""
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _GAP: Final = re.compile(r"\s*\n[ \t]*\n\s*|[ \t]{2,}")
@@ -121,14 +126,18 @@ class Plausible:
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
         """What of a tagger's span is PHI: the span, parts of it, or nothing."""
-        if span.label not in _NAMES and span.label not in _PLACES:
+        if span.label not in _PARTED:
             return [span] if self._stands(text, span) else []
         kept = []
         start = span.start
         for gap in [*_GAP.finditer(text, span.start, span.end), None]:
             part = span._replace(start=start, end=gap.start() if gap else span.end)
             start = gap.end() if gap else span.end
-            part = self._without_small_words(text, part)
+            if span.label == "DATE":
+                loose = _LOOSE_DATE_END.search(text, part.start, part.end)
+                part = part._replace(end=loose.start() if loose else part.end)
+            else:
+                part = self._without_small_words(text, part)
             if span.label in _NAMES:
                 part = _without_titles(text, part)
             if part.start < part.end and self._stands(text, part):

@@ -40,8 +40,9 @@ _LONGEST_SHORT_GROUP: Final = 4
 _LONGEST_UNIT: Final = 24
 _LONGEST_GAP: Final = 9
 
+_GROUP: Final = r"(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]+"
 _GROUPS_AFTER: Final = re.compile(
-    r"(?:[-/.$#+]{0,3}(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]+)+(?:-[A-Za-z]{1,2})?(?!\w)|-[A-Z](?!\w)"
+    rf"[-/.$#+]{{0,3}}{_GROUP}(?:[-/.$#+]{{1,3}}{_GROUP})*(?:-[A-Za-z]{{1,2}})?(?!\w)|-[A-Z](?!\w)"
 )
 _GROUPS_BEFORE: Final = re.compile(r"(?<![\w.-])(?:(?:[A-Za-z]{0,2}\d[\dA-Za-z]*[-./])+|\+)\Z")
 _FIRST_THREE: Final = re.compile(r"(?<![\w./-])\d{3} \Z")
