@@ -69,7 +69,8 @@ def test_every_label_stands_often_enough_to_be_judged(notes: pa.Table) -> None:
 
 def test_numbers_of_a_patient_stand_nowhere_unmarked(notes: pa.Table) -> None:
     telling = re.compile(
-        r"\d{3}-\d{2}-\d{4}|(?<![.\d])(?:0?[1-9]|1[0-2])/(?:[0-2]?\d|3[01])/\d{2,4}|@|https?:|\d{3}[-.) ]+\d{3}[-.]\d{4}|\d{7,}|[{}]"
+        r"\d{3}-\d{2}-\d{4}|(?<![.\d])(?:0?[1-9]|1[0-2])/(?:[0-2]?\d|3[01])/\d{2,4}|@|https?:"
+        r"|\d{3}[-.) ]+\d{3}[-.]\d{4}|\d{7,}|[{}]"
     )
     for note in notes.to_pylist():
         rest, at = "", 0

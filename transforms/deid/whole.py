@@ -13,6 +13,7 @@ from typing import Final
 
 from transforms.deid.fold import lower
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.lists import NameLists
 from transforms.deid.recognizers.calendar_words import WEEKDAY
 from transforms.deid.recognizers.contact import EXTENSION
 from transforms.deid.recognizers.facilities import kind_follows
@@ -55,6 +56,11 @@ _INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n]|  )")
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
 _WORD_AFTER: Final = re.compile(r"[ \n]([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _WORD_BEFORE: Final = re.compile(r"(?<![\w.'’-])([^\W\d_]+(?:['’-][^\W\d_]+)*)(, ?| )\Z")
+_CITY_WORD: Final = re.compile(r"(?<![\w'’-])[^\W\d_][\w'’-]*")
+_CITY_BREAK: Final = re.compile(r"[,;:()|/\d]|\n\s*\n| {3}")
+_SIGNED_FOR: Final = re.compile(r"[/:][a-z]{2,3}(?![\w/])")
+"""The typist behind the one who dictated: `YUM/sib`."""
+_SIGNED_BY: Final = re.compile(r"(?<![\w/])[A-Z]{2,3}[/:]\Z")
 _SENTENCE_BEGINS: Final = re.compile(r"(?:\A|[.!?:;\n]\s*|\n\s*[-*•]\s*)\Z")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [A-Z]\.?)?")
 
@@ -69,6 +75,7 @@ class Whole:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._reader = NameReader(lexicon)
+        self._cities = NameLists.shipped().cities
 
     def __call__(self, text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
         """Spans, joined and widened; sorted and disjoint as they came.
@@ -140,6 +147,8 @@ class Whole:
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+        elif span.label == "CITY":
+            start, end = self._city(text, start, end, floor, ceiling)
         elif span.label == "STREET":
             unit = UNIT.match(lower(text[end : min(ceiling, end + _LONGEST_UNIT)]))
             end += unit.end() if unit else 0
@@ -156,6 +165,13 @@ class Whole:
         if _ONE_WORD.fullmatch(text, start, end):
             start = self._name_before(text, start, end, floor)
             end = self._name_after(text, start, end, ceiling)
+        word = text[start:end]
+        if len(word) in (2, 3) and word.isupper() and (typist := _SIGNED_FOR.match(text, end, ceiling)):
+            end = typist.end()
+        elif (
+            len(word) in (2, 3) and word.islower() and (author := _SIGNED_BY.search(text, max(floor, start - 5), start))
+        ):
+            start = author.start()
         if "," in text[start:end] and (letter := _INITIAL_AFTER.match(text, end, ceiling)):
             end = letter.end()
         return start, end
@@ -192,6 +208,19 @@ class Whole:
             return end
         unclear = self._lexicon.is_ordinary(word) or text[end] == "\n" or after[1].isupper()
         return end if unclear and not closes_name(text, after.end()) else after.end()
+
+    def _city(self, text: str, start: int, end: int, floor: int, ceiling: int) -> tuple[int, int]:
+        """The longest name on the list of cities that holds the word found: `Girardeau` of `Cape Girardeau`."""
+        before = [word.start() for word in _CITY_WORD.finditer(text, max(floor, start - 24), start)]
+        after = [word.end() for word in _CITY_WORD.finditer(text, end, min(ceiling, end + 24))]
+        firsts = [start, *before[-1:-3:-1]]
+        lasts = [end, *after[:2]]
+        longest = sorted(((first, last) for first in firsts for last in lasts), key=lambda ends: ends[0] - ends[1])
+        for first, last in longest[:-1]:
+            words = text[first:last]
+            if not _CITY_BREAK.search(words) and " ".join(lower(words).replace(".", "").split()) in self._cities:
+                return first, last
+        return start, end
 
     def _may_be_name(self, word: str) -> bool:
         if self._lexicon.is_placeholder(word) or self._reader.is_label(word):
