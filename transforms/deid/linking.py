@@ -129,7 +129,7 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
     return [
         PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO)
         for match in _HANDLE.finditer(text)
-        if (made := re.sub("[._]", "", match[1].lower())) in handles or (match[2] and made in numbered)
+        if (handle := re.sub("[._]", "", match[1].lower())) in handles or (match[2] and handle in numbered)
     ]
 
 

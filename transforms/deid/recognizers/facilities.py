@@ -237,11 +237,7 @@ class Facilities(ClinicalRecognizer):
         while head and head[0].group().lower().replace(".", "") in DEGREES:
             head.pop(0)
         shouting = note.text[at : at + 2].isupper()
-        while head and (
-            self._is_generic(word := head[0].group())
-            or word.lower() in _CONNECTORS
-            or (word.isupper() and not shouting and self._is_heading(word.lower()))
-        ):
+        while head and self._goes_before(head[0].group(), shouting=shouting):
             head.pop(0)
         names = [
             word.group()
@@ -360,6 +356,12 @@ class Facilities(ClinicalRecognizer):
             return all(self._is_generic(part) for part in word.split("/"))
         word = word.strip(".,&-").lower()
         return len(word) < 2 or word in _GENERIC or self._lexicon.is_placeholder(word)
+
+    def _goes_before(self, word: str, *, shouting: bool) -> bool:
+        """Whether the first of the words before a kind is not yet its name."""
+        if self._is_generic(word) or word.lower() in _CONNECTORS:
+            return True
+        return word.isupper() and not shouting and self._is_heading(word.lower())
 
     def _is_heading(self, word: str) -> bool:
         """Whether a word in capitals before a name that is not in capitals belongs to what stands over it."""
