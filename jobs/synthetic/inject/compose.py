@@ -48,10 +48,10 @@ class Composer:
 
     def document(self, rng: random.Random) -> Injected:
         """One document: a third each of passages with PHI written in, of framed passages, of templates alone; and
-        one in twelve without any PHI.
+        one in eight without any PHI.
         """
         chance = rng.random()
-        if chance < 0.08:
+        if chance < 0.12:
             return _finished(self._without(rng), rng)
         make = (self._injected, self._framed, self._templates)[int(rng.random() * 3)]
         page = make(rng)
@@ -154,7 +154,7 @@ class Composer:
 
     def _insert(self, cast: Cast, page: Page) -> None:
         """A sentence or two between a passage's own."""
-        pool = look_alikes() if cast.rng.random() < 0.12 else sentences()
+        pool = look_alikes() if cast.rng.random() < 0.2 else sentences()
         on_its_own_line = page.ends_with("\n") and cast.rng.random() < 0.6
         gap = "\n" if on_its_own_line else " "
         _lines(cast, page, _drawn(pool, 1 if cast.rng.random() < 0.75 else 2, cast.rng), gap)
