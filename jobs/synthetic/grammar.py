@@ -2,13 +2,14 @@
 
     Pt is a {age} [yo|year old] {sex} [with|w/] {pmh}, here for {main}. [|Denies {D- fever}.]
 
-`[a|b|]`      one of the alternatives, each as likely; they nest, and may be empty.
+Alternatives are those of `alternatives`.
+
 `{slot arg}`  what the slot writes: an identity's name, a date, a number, a disease of the story.
 `{D- fever}`  an entity that the phrase itself names. The letter is the label (D Disease, C Chemical, P Procedure,
               L Lab), the marks after it the assertion: `-` negated, `?` uncertain, `~` historical,
               `>` hypothetical, `@` of a relative.
 
-A phrase is compiled once to a list of nodes: a `str`, a tuple of alternatives, or a call.
+A phrase is compiled once; a slot becomes a call.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from jobs.synthetic import alternatives
+from jobs.synthetic.alternatives import Template, TemplateError, flatten
 from jobs.synthetic.draft import Assertion
 
 if TYPE_CHECKING:
@@ -24,8 +27,7 @@ if TYPE_CHECKING:
 
 Call: TypeAlias = "Callable[[Scene], None]"
 Slot: TypeAlias = "Callable[[str], Call]"
-Node: TypeAlias = "str | tuple[list[Node], ...] | Call"
-Phrase: TypeAlias = "list[Node]"
+Phrase: TypeAlias = Template
 
 ENTITY_LABELS: Final[Mapping[str, str]] = {"D": "Disease", "C": "Chemical", "P": "Procedure", "L": "Lab"}
 
@@ -35,19 +37,15 @@ SLOTS: Final[dict[str, Slot]] = {}
 _MARKS: Final[Mapping[str, str]] = {"-": "negated", "?": "uncertain", "~": "historical", ">": "hypothetical"}
 
 
-class PhraseError(ValueError):
-    """A phrase of the data files is not well formed."""
-
-
 def assertion(marks: str) -> Assertion:
     """The assertion that a run of marks stands for.
 
     Raises:
-        PhraseError: a mark is not known.
+        TemplateError: a mark is not known.
     """
     unknown = set(marks) - set(_MARKS) - {"@"}
     if unknown:
-        raise PhraseError(f"unknown marks: {''.join(sorted(unknown))}")
+        raise TemplateError(f"unknown marks: {''.join(sorted(unknown))}")
     flags = {_MARKS[mark]: True for mark in marks if mark != "@"}
     return Assertion(**flags, experiencer="family" if "@" in marks else "patient")
 
@@ -56,43 +54,9 @@ def parse(text: str) -> Phrase:
     """Compiles a phrase.
 
     Raises:
-        PhraseError: brackets do not match, or a slot is not known.
+        TemplateError: brackets do not match, or a slot is not known.
     """
-    nodes, at = _sequence(text, 0, nested=False)
-    if at != len(text):
-        raise PhraseError(f"unmatched bracket at {at} in {text!r}")
-    return nodes
-
-
-def _sequence(text: str, at: int, nested: bool) -> tuple[Phrase, int]:
-    nodes: Phrase = []
-    while at < len(text):
-        char = text[at]
-        if char == "[":
-            options: list[Phrase] = []
-            while char != "]":
-                option, at = _sequence(text, at + 1, nested=True)
-                options.append(option)
-                if at >= len(text):
-                    raise PhraseError(f"unclosed [ in {text!r}")
-                char = text[at]
-            nodes.append(tuple(options))
-            at += 1
-        elif char == "{":
-            close = text.find("}", at)
-            if close < 0:
-                raise PhraseError(f"unclosed {{ in {text!r}")
-            nodes.append(_call(text[at + 1 : close]))
-            at = close + 1
-        elif nested and char in "|]":
-            break
-        else:
-            stop = at + 1
-            while stop < len(text) and text[stop] not in ("[{|]" if nested else "[{"):
-                stop += 1
-            nodes.append(text[at:stop])
-            at = stop
-    return nodes, at
+    return alternatives.parse(text, _call)
 
 
 def _call(body: str) -> Call:
@@ -102,25 +66,21 @@ def _call(body: str) -> Call:
         return _entity(label, argument, assertion(head[1:]))
     slot = SLOTS.get(head)
     if slot is None:
-        raise PhraseError(f"unknown slot {head!r}")
+        raise TemplateError(f"unknown slot {head!r}")
     return slot(argument)
 
 
 def _entity(label: str, text: str, said: Assertion) -> Call:
     if not text:
-        raise PhraseError("an entity needs its text")
+        raise TemplateError("an entity needs its text")
     return lambda scene: scene.draft.put_entity(label, text, said)
 
 
-def write(phrase: Sequence[Node], scene: Scene) -> None:
+def write(phrase: Phrase, scene: Scene) -> None:
     """Writes one drawn version of the phrase into the scene's draft."""
-    for node in phrase:
+    for node in flatten(phrase, scene.rng):
         if isinstance(node, str):
             scene.draft.put(node)
-        elif isinstance(node, tuple):
-            option = node[int(scene.random() * len(node))]
-            if option:
-                write(option, scene)
         else:
             node(scene)
 

@@ -17,8 +17,9 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
+from jobs.synthetic.alternatives import Template
 from jobs.synthetic.inject.cast import Cast
-from jobs.synthetic.inject.grammar import Template, data, parse
+from jobs.synthetic.inject.grammar import data, parse
 from jobs.synthetic.inject.page import Page
 
 _ENDS: Final = re.compile(

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from jobs.synthetic.alternatives import Template, TemplateError, flatten
 from jobs.synthetic.inject import people, values
 from jobs.synthetic.inject.fillers import FILLERS
-from jobs.synthetic.inject.grammar import Slot, Template, TemplateError, flatten
+from jobs.synthetic.inject.grammar import Slot
 from jobs.synthetic.inject.page import Page, mistyped
 from jobs.synthetic.inject.people import Person
 from jobs.synthetic.inject.pools import World

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from jobs.synthetic.alternatives import Choice, Template
 from jobs.synthetic.inject import background
 from jobs.synthetic.inject.background import Note, Sentence
 from jobs.synthetic.inject.cast import Cast
-from jobs.synthetic.inject.grammar import Slot, Template, data, parse, templates
+from jobs.synthetic.inject.grammar import Slot, data, parse, templates
 from jobs.synthetic.inject.page import Injected, Page, lowered, raised, wrapped
 from jobs.synthetic.inject.pools import World
 from jobs.synthetic.inject.style import Style
@@ -241,7 +242,7 @@ def _own(template: Template) -> Iterator[str]:
     for node in template:
         if isinstance(node, str):
             yield node
-        elif isinstance(node, tuple):
+        elif isinstance(node, Choice):
             for option in node:
                 yield from _own(option)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from jobs.synthetic.inject.grammar import Template, data, parse
+from jobs.synthetic.alternatives import Template
+from jobs.synthetic.inject.grammar import data, parse
 
 FILLERS: Final[dict[str, tuple[Template, ...]]] = {
     name: tuple(parse(text) for text in texts) for name, texts in data("fillers.toml").items()

@@ -22,7 +22,8 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
-from jobs.synthetic.inject.grammar import Slot, Template, flatten, parse
+from jobs.synthetic.alternatives import Choice, Template, flatten
+from jobs.synthetic.inject.grammar import Slot, parse
 from jobs.synthetic.inject.grammar import data as templates_data
 from jobs.synthetic.names import Pools
 from jobs.synthetic.wording import Wording, halve
@@ -254,7 +255,7 @@ def _running(kind: str) -> list[float]:
 
 
 def _ways(template: Template) -> int:
-    return math.prod(sum(_ways(option) for option in node) for node in template if isinstance(node, tuple))
+    return math.prod(sum(_ways(option) for option in node) for node in template if isinstance(node, Choice))
 
 
 _PARTICLES: Final = (

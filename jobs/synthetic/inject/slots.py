@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from jobs.synthetic.alternatives import TemplateError
 from jobs.synthetic.inject import values
-from jobs.synthetic.inject.grammar import Slot, TemplateError
+from jobs.synthetic.inject.grammar import Slot
 from jobs.synthetic.inject.page import Page
 from jobs.synthetic.inject.people import Person
 from jobs.synthetic.phi import dea, early, npi, ssn, vin

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from jobs.synthetic.alternatives import TemplateError
 from jobs.synthetic.draft import Assertion, Draft
-from jobs.synthetic.grammar import PhraseError, assertion, parse, write
+from jobs.synthetic.grammar import assertion, parse, write
 from jobs.synthetic.scene import Scene
 
 
@@ -62,10 +63,10 @@ def test_marks_combine() -> None:
 
 @pytest.mark.parametrize("text", ["[a|b", "{n 1 2", "{nosuch}", "{D}", "x [a|{Z-- y}]"])
 def test_malformed_phrases(text: str) -> None:
-    with pytest.raises(PhraseError):
+    with pytest.raises(TemplateError):
         parse(text)
 
 
 def test_unknown_mark() -> None:
-    with pytest.raises(PhraseError):
+    with pytest.raises(TemplateError):
         assertion("!")

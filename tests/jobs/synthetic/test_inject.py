@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.synthetic.alternatives import slots
 from jobs.synthetic.inject import Injected, background, compose, documents, presidio
 from jobs.synthetic.inject.__main__ import main
 from jobs.synthetic.inject.cast import Cast
 from jobs.synthetic.inject.compose import Composer, look_alikes, notes, sentences
-from jobs.synthetic.inject.grammar import data, parse, slots, templates
+from jobs.synthetic.inject.grammar import data, parse, templates
 from jobs.synthetic.inject.page import Page, Span
 from jobs.synthetic.inject.pools import World
 from jobs.synthetic.inject.style import Style

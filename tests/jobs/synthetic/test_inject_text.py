@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.synthetic.alternatives import TemplateError, flatten
 from jobs.synthetic.inject import values
-from jobs.synthetic.inject.grammar import Slot, TemplateError, flatten, parse
+from jobs.synthetic.inject.grammar import Slot, parse
 from jobs.synthetic.inject.page import Page, lowered, mistyped, raised, wrapped
 from jobs.synthetic.inject.style import Style
 
