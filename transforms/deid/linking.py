@@ -35,7 +35,12 @@ _HANDLE: Final = re.compile(r"(?<![\w@.-])([a-z]{2,}(?:[._][a-z]+)?)(\d{0,4})(?!
 _SHORTEST_HANDLE: Final = 5
 _CUT_AT: Final = (6, 7, 8)
 """Lengths at which systems cut log-in names."""
-_AGE_BEHIND: Final = re.compile(r",? \((9\d|1[01]\d)\)")
+_OLD: Final = r"(9\d|1[01]\d)"
+_AGE_BEHIND: Final = re.compile(
+    rf",? \({_OLD}\)"
+    rf"|, {_OLD}(?=[,;.]?(?:\s*\n|\Z)|, (?![\d/]))"
+    rf"|(?: is|'s|’s) (?:now )?{_OLD}(?=[,;.](?!\d)|\s*\n|\s*\Z)"
+)
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
@@ -76,14 +81,14 @@ def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
 
 
 def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
-    """`Eugene Davis (ED)`, `Ann Lee (94)`: initials or an age over 89 in brackets behind a name."""
+    """`Eugene Davis (ED)`, `Ann Lee (94)`, `Ann Lee is 94.`: initials or an age over 89 behind a name."""
     found = []
     for span in spans:
         match = _BRACKETED.match(text, span.end)
         words = _WORD.findall(text[span.start : span.end]) if match else []
         age = _AGE_BEHIND.match(text, span.end)
         if age:
-            found.append(PhiSpan(*age.span(1), "AGE", _SCORE, ECHO))
+            found.append(PhiSpan(*age.span(age.lastindex or 0), "AGE", _SCORE, ECHO))
         if match and len(words) > 1 and match[1][0] == words[0][0].upper() and match[1][-1] == words[-1][0].upper():
             found.append(PhiSpan(*match.span(1), span.label, _SCORE, ECHO))
     return found

@@ -63,6 +63,20 @@ _SIGNED_FOR: Final = re.compile(r"[/:][a-z]{2,3}(?![\w/])")
 _SIGNED_BY: Final = re.compile(r"(?<![\w/])[A-Z]{2,3}[/:]\Z")
 _SENTENCE_BEGINS: Final = re.compile(r"(?:\A|[.!?:;\n]\s*|\n\s*[-*•]\s*)\Z")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [A-Z]\.?)?")
+_SURNAME: Final = re.compile(
+    r"(?:(?:de|la|los|del|van|von|der|den|st|al|el|da|di|du|le|san|mac)\.? ){0,2}[^\W\d_]+(?:['’-][^\W\d_]+)*",
+    re.IGNORECASE,
+)
+_PARTICLE_BEFORE: Final = re.compile(
+    r"(?<![\w'’.-])(?:(?:[Dd][ei]l?|[Ll][ae]|[Ll]os|[Vv][ao]n|[Dd][ea][rn]|[Dd][au]|DE|LA|DEL|VAN|VON|DER|[OD]['’])"
+    r" ?)+\Z"
+)
+_SECOND_HALF: Final = re.compile(r"['’-][A-Z][a-z]+(?! ?\d)")
+_NUMBER_SIGN: Final = re.compile(r"(?<!\w)#\Z")
+_LICENSEE: Final = re.compile(
+    r"(?:\blic(?:ense)?\.?(?: no\.?)?:?\s+|\()([A-Z]{2,3}[ -]|(?:[A-Z]\.){2} )\Z", re.IGNORECASE
+)
+"""Who is licensed, where it is part of the number: `lic RN 06 2801`, `(EMT 847319)`."""
 
 
 class Whole:
@@ -116,7 +130,7 @@ class Whole:
             return WEEKDAY.fullmatch(text, other.start, other.end) is None
         if labels <= _PLACES:
             if one.label in _HOUSES:
-                return gap in (" ", "\n", "-") or _HOUSE_GAP.fullmatch(gap) is not None
+                return gap in (" ", "\n", "-", "'", "’") or _HOUSE_GAP.fullmatch(gap) is not None
             if labels == {"CITY"} or labels == {"LOCATION-OTHER"}:
                 return gap in (" ", "\n", "-") or _ALTERNATIVE_GAP.fullmatch(gap) is not None
             return gap == " " and other.label in _HOUSES
@@ -131,11 +145,12 @@ class Whole:
         if "," not in gap:
             return True
         last, first = text[one.start : one.end], text[other.start : other.end]
-        if not (_ONE_WORD.fullmatch(last) and _ONE_WORD.fullmatch(first)):
+        if not (_SURNAME.fullmatch(last) and _ONE_WORD.fullmatch(first)):
             return False
         # Names one after another (`Agnes, Thomas`) are seldom all in capitals; `KNIGHT, NOOR` is how one is filed.
         filed = last.isupper() or not self._reader.is_given(last.lower())
-        return filed and self._reader.is_given(first.partition(" ")[0].lower())
+        given = first.partition(" ")[0].lower()
+        return filed and (self._reader.is_given(given) or not self._reader.is_listed(given))
 
     def _widened(self, text: str, span: PhiSpan, floor: int, ceiling: int) -> PhiSpan:
         """The span with what goes on before and after it, within `floor` and `ceiling`."""
@@ -143,10 +158,14 @@ class Whole:
         if span.label in _NAMES:
             start, end = self._name(text, start, end, floor, ceiling)
         elif span.label in _PHONES:
+            sign = _NUMBER_SIGN.search(text, max(floor, start - 2), start)
+            start = sign.start() if sign else start
             extension = EXTENSION.match(text, end, ceiling)
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+            if span.label == "LICENSE" and (holder := _LICENSEE.search(text, max(floor, start - 16), start)):
+                start = holder.start(1)
         elif span.label == "CITY":
             start, end = self._city(text, start, end, floor, ceiling)
         elif span.label == "STREET":
@@ -159,6 +178,10 @@ class Whole:
         return span._replace(start=start, end=end)
 
     def _name(self, text: str, start: int, end: int, floor: int, ceiling: int) -> tuple[int, int]:
+        particle = _PARTICLE_BEFORE.search(text, max(floor, start - 12), start)
+        start = particle.start() if particle else start
+        half = _SECOND_HALF.match(text, end, ceiling)
+        end = half.end() if half else end
         initial = _INITIAL_BEFORE.search(text, max(floor, start - 2), start)
         if initial and text.startswith(".", start):
             start = initial.start()
@@ -235,6 +258,8 @@ def _alike(word: str, other: str) -> bool:
 
 def _code(text: str, start: int, end: int, floor: int, ceiling: int, *, plate: bool) -> tuple[int, int]:
     """A number with the groups that it is written with."""
+    sign = _NUMBER_SIGN.search(text, max(floor, start - 2), start)
+    start = sign.start() if sign else start
     after = _GROUPS_AFTER.match(text, end, ceiling)
     end = after.end() if after else end
     before = _GROUPS_BEFORE.search(text, max(floor, start - 24), start)

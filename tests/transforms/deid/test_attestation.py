@@ -142,7 +142,7 @@ def test_without_a_shipped_checkpoint_no_tagger_is_the_shipped_one(monkeypatch: 
     assert attest()["reasons"] == ["the PHI tagger is not the one that ships, so its recall is not known"]
 
 
-@pytest.mark.parametrize(("title", "letters"), [("numbers", "G, H, I, J, K, L, P, Q"), ("phones", "D, E")])
+@pytest.mark.parametrize(("title", "letters"), [("numbers", "G, H, I, J, K, P, Q"), ("phones", "D, E")])
 def test_a_class_without_a_rule_is_told(title: str, letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = recognizers.shipped
     monkeypatch.setattr(ReplicaTagger, "labels", ("PATIENT",))

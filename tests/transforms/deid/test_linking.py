@@ -54,6 +54,14 @@ def test_a_surname_before_a_disease_is_not_spread() -> None:
     assert linked((first, [span(first, "Hashimura")]), ("Hashimura disease", [])) == [["Hashimura"], []]
 
 
+def test_an_age_over_89_behind_a_name() -> None:
+    text = "Ann Lee (94), Ann Lee is 96. Ann Lee, 93, came. Ann Lee is 80. Ann Lee, 95/60"
+    found = echoes(text, [span(text, "Ann Lee"), *(
+        PhiSpan(at, at + 7, "PATIENT", 0.9, "names") for at in range(1, len(text)) if text.startswith("Ann Lee", at)
+    )], LEXICON)  # fmt: skip
+    assert [text[one.start : one.end] for one in found if one.label == "AGE"] == ["94", "96", "93"]
+
+
 def test_log_in_names_are_made_of_the_names_in_the_note() -> None:
     text = "Cora Goldsmith, RN: cgoldsmi, goldsmithc, cora.goldsmith2. Gold standard, coral reef"
     found = echoes(text, [span(text, "Cora Goldsmith")], LEXICON)

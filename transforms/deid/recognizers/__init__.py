@@ -28,6 +28,7 @@ from transforms.deid.recognizers.names import Names
 from transforms.deid.recognizers.numbers import Numbers
 from transforms.deid.recognizers.organizations import Organizations
 from transforms.deid.recognizers.places import Places
+from transforms.deid.recognizers.plates import Plates
 
 __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_pattern", "from_yaml", "shipped"]
 
@@ -39,6 +40,7 @@ def shipped() -> list[ClinicalRecognizer]:
         Phones(),
         NetAddresses(),
         Numbers(),
+        Plates(),
         Ages(),
         Places(),
         Facilities(),

@@ -32,7 +32,7 @@ _AGE_BEFORE: Final = re.compile(
     r"|@)\s)?(?:age\s)?\Z"
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
-    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |(?: is|'s| was) (?:now )?)\Z"
+    r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |, (?=\d+\s*(?:\n|\Z))|(?: is|'s| was) (?:now )?)\Z"
     r"|\bwho (?:is|was) (?:now )?\Z"
     r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )

@@ -19,8 +19,8 @@ _SURE: Final = re.compile(
     rf"[ \t\n]{{1,2}}{_TOKEN}"
 )
 _BY: Final = re.compile(
-    r"(?:\b(?:by|id|to|via|user|term|from|epcs:|rn|md|lpn|np|do|pa|cna|e-sig)[ \t\n]{1,2}|\(|\[|(?:/|-|\)) ?\n?"
-    r"|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
+    r"(?:\b(?:by|id|to|via|user|term|from|epcs:|operator|access:|prior|entered|scanned|clerk|tech|rn|md|lpn|np|do|pa|cna"
+    r"|e-sig)[ \t\n]{1,2}|\(|\[|(?:/|-|\)) ?\n?|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
 )
 _STAMPED: Final = re.compile(
     rf" by[ \t\n]{_TOKEN}(?=,?[ \t\n](?:at |on |@ ?)?(?:\d\d?:?\d\d|\d\d?[/-]\d|\d\d? ?[ap]m))"

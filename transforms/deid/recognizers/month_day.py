@@ -35,6 +35,7 @@ _DASH_AFTER: Final = re.compile(
 _TEST_AFTER: Final = re.compile(rf"(?:\s[a-z]+){{0,2}}\s(?:{_any('tests')})\b")
 _TEST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})(?: [a-z/]+){{0,3}} \(?\Z")
 _TEST_JUST_BEFORE: Final = re.compile(rf"\b(?:{_any('tests')})[\s:,]{{1,2}}\Z")
+_CLOCK_AFTER: Final = re.compile(r"\s{1,3}(?:[01]\d|2[0-3]):?[0-5]\d(?![\d/%-]| ?(?:mg|ml|cc|cal|kcal|units?|iu|g)\b)")
 _LINE_BEFORE: Final = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•>#]\s*|\d\d?[.)] )?\Z")
 _EVENT_AFTER: Final = re.compile(r"\s(?:after|while|when|during|following)\b")
 _ASIDE_BEFORE: Final = re.compile(r"[a-z]\.?, \Z")
@@ -81,6 +82,8 @@ def judge(lowered: str, found: re.Match[str]) -> Bare | None:
     if not is_day(month, day):
         is_date = found[2] is not None and len(found[3]) == 2 and not score and not _SCORES_BEFORE.search(before)
         return Bare(start, end, True) if is_date and _MONTH_YEAR_BEFORE.search(before) else None
+    if is_day(month, day) and not score and _CLOCK_AFTER.match(lowered, end):
+        return Bare(start, end, True)  # `12-16  1420`
     if found[2] is None:
         # `3-4` is a range nearly always: of what, says the word behind it.
         likely = _DATES_SURELY.search(before) or _DATES_OWN.search(before)

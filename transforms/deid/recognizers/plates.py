@@ -1,0 +1,60 @@
+"""Number plates: told by their form and a vehicle near before them (`parked her car, CHZ-95K`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, table
+
+_TABLE: Final = table("plates.toml")
+_VEHICLES: Final = frozenset(_TABLE["vehicles"].split())
+_NO_LETTERS: Final = frozenset(_TABLE["no_letters"].split())
+
+_REACH: Final = 44
+"""How far behind the word for a vehicle its plate may stand, in characters."""
+_PLATE: Final = re.compile(
+    r"(?<![\w./#-])(?=[A-Z \-]*\d)(?=[\d \-]*[A-Z])(?:[A-Z0-9]{1,4}[ -][A-Z0-9]{2,5}|[A-Z0-9]{5,8})(?![\w/-])"
+)
+_GROUP: Final = re.compile(r"[A-Z]+")
+_SENTENCE_ENDS: Final = re.compile(r"\.\s+[A-Z][a-z]|\n\s*\n")
+_FEWEST: Final = 5
+_MOST: Final = 8
+
+
+class Plates(ClinicalRecognizer):
+    """Number plates."""
+
+    labels: ClassVar[tuple[str, ...]] = ("VEHICLE",)
+    title: ClassVar[str] = "plates"
+
+    def __init__(self) -> None:
+        self._lexicon = Lexicon.shipped()
+        super().__init__()
+
+    def find(self, note: Note) -> Iterator[Found]:
+        if not note.numbers or note.words.isdisjoint(_VEHICLES):
+            return
+        for word, at in note.starts(_VEHICLES):
+            begin = at + len(word)
+            stop = min(len(note.text), begin + _REACH)
+            ends = _SENTENCE_ENDS.search(note.text, begin, stop)
+            for plate in _PLATE.finditer(note.text, begin, ends.start() if ends else stop):
+                if self._is_plate(plate.group()):
+                    yield Found(*plate.span(), "VEHICLE", 0.7)
+
+    def _is_plate(self, written: str) -> bool:
+        count = sum(char.isalnum() for char in written)
+        digits = sum(char.isdigit() for char in written)
+        if not (_FEWEST <= count <= _MOST and digits >= 2):
+            return False
+        return all(self._may_stand(group) for group in _GROUP.findall(written))
+
+    def _may_stand(self, group: str) -> bool:
+        """Whether letters may be a plate's: not `45 MPH`, nor `AT 1120`."""
+        word = group.lower()
+        return len(word) == 1 or not (
+            word in _NO_LETTERS or self._lexicon.is_ordinary(word) or self._lexicon.abbreviates(word)
+        )
