@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from transforms.deid import known
-from transforms.deid.fold import Folded, fold
+from transforms.deid.fold import Folded, fold, lower
 from transforms.deid.labels import PRIORITY
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.spans import PhiSpan, merge
@@ -31,7 +31,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
-_HANDLE: Final = re.compile(r"(?<![\w@.-])([a-z]{2,}(?:[._][a-z]+)?)(\d{0,4})(?![\w@-]|\.\w)", re.IGNORECASE)
+_JOINTS: Final = str.maketrans("", "", "._")
 _SHORTEST_HANDLE: Final = 5
 _CUT_AT: Final = (6, 7, 8)
 """Lengths at which systems cut log-in names."""
@@ -129,13 +129,21 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
             numbered.update((one, one + other[0]))
             handles.update(handle[:cut] for handle in made[:2] for cut in _CUT_AT if len(handle) > cut)
     handles = {handle for handle in handles if not lexicon.is_ordinary(handle)}
-    if not handles:
+    lowered = lower(text)
+    plain = lowered.translate(_JOINTS)
+    there = [*(rf"{_dotted(handle)}\d{{0,4}}" for handle in sorted(handles) if handle in plain)]
+    there += [rf"{_dotted(name)}\d{{1,4}}" for name in sorted(numbered) if name in plain]
+    if not there:
         return []
     return [
         PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO)
-        for match in _HANDLE.finditer(text)
-        if (handle := re.sub("[._]", "", match[1].lower())) in handles or (match[2] and handle in numbered)
+        for match in re.finditer(rf"(?<![\w@.-])(?:{'|'.join(there)})(?![\w@-]|\.\w)", lowered)
     ]
+
+
+def _dotted(handle: str) -> str:
+    """A pattern for the handle, with or without a point or bar between its letters."""
+    return "[._]?".join(handle)
 
 
 def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[str, Part]:

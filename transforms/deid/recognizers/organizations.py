@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, longest_first, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 
 _TABLE: Final = table("organizations.toml")
 _LETTERS: Final = re.compile(r"[a-z]+")
-_CLEAR: Final = re.compile(longest_first(_TABLE["clear"]))
-_WORDED: Final = re.compile(longest_first(_TABLE["worded"]))
 _PLACE_BEFORE: Final = re.compile(
     r"\b(?:at|for|from|with|w|by|via|to|of|as|retired|works?|worked|employed|employer:?|job:?)\s(?:the\s)?\Z"
 )
 """Before a name that is a word too (`target INR`, `Delta waves`)."""
 
 
-def _heads(names: list[str]) -> frozenset[str]:
-    return frozenset(found.group() for name in names if (found := _LETTERS.search(name)))
+def _by_longest_word(names: list[str]) -> dict[str, list[tuple[str, frozenset[str]]]]:
+    """The names and all their words, by their longest word: few notes hold one, and only those are searched."""
+    index: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for name in names:
+        words = _LETTERS.findall(name)
+        index.setdefault(max(words, key=len), []).append((name, frozenset(words)))
+    return index
 
 
-_CLEAR_HEADS: Final = _heads(_TABLE["clear"])
-_WORDED_HEADS: Final = _heads(_TABLE["worded"])
+_CLEAR: Final = _by_longest_word(_TABLE["clear"])
+_WORDED: Final = _by_longest_word(_TABLE["worded"])
 
 
 class Organizations(ClinicalRecognizer):
@@ -33,16 +36,19 @@ class Organizations(ClinicalRecognizer):
     title: ClassVar[str] = "organizations"
 
     def find(self, note: Note) -> Iterator[Found]:
-        lowered = note.lowered
-        for _, at in note.starts(_CLEAR_HEADS) if not note.words.isdisjoint(_CLEAR_HEADS) else ():
-            name = _CLEAR.match(lowered, at)
-            if name and not is_word_char(lowered, name.end()):
-                yield Found(*name.span(), "ORGANIZATION", 0.8)
-        if not note.mixed or note.words.isdisjoint(_WORDED_HEADS):
-            return
-        for _, at in note.starts(_WORDED_HEADS):
-            name = _WORDED.match(lowered, at)
-            if name is None or is_word_char(lowered, name.end()) or not note.text[at].isupper():
-                continue
-            if _PLACE_BEFORE.search(lowered, max(0, at - 16), at):
-                yield Found(*name.span(), "ORGANIZATION", 0.75)
+        for start, end in _mentions(note, _CLEAR):
+            yield Found(start, end, "ORGANIZATION", 0.8)
+        for start, end in _mentions(note, _WORDED) if note.mixed else ():
+            if note.text[start].isupper() and _PLACE_BEFORE.search(note.lowered, max(0, start - 16), start):
+                yield Found(start, end, "ORGANIZATION", 0.75)
+
+
+def _mentions(note: Note, names: Mapping[str, list[tuple[str, frozenset[str]]]]) -> Iterator[tuple[int, int]]:
+    lowered = note.lowered
+    for key in note.words & names.keys():
+        for name, words in names[key]:
+            if words <= note.words:
+                for at in occurrences(lowered, name):
+                    end = at + len(name)
+                    if not is_word_char(lowered, at - 1) and not is_word_char(lowered, end):
+                        yield at, end
