@@ -38,7 +38,9 @@ MEANING: Final = (
     "The method names the rules by which the notes were treated. It is no legal certification: software misses some "
     "identifiers, and whether the data are de-identified under 45 CFR 164.514 is for the covered entity to decide, "
     "which must also have no actual knowledge that what is left could identify a person (164.514(b)(2)(ii)). The "
-    "tables phi and crosswalk and the pseudonym key are not de-identified and stay with the raw notes."
+    "tables phi and crosswalk and the pseudonym key are not de-identified and stay with the raw notes. Ids and the "
+    "numbers of tags are keyed hashes (HMAC-SHA-256) of what they stand for: without the key no one can go back, but "
+    "whoever reads 164.514(c)(1) strictly sees codes derived from information about the individual, and asks an expert."
 )
 CLASSES: Final = tuple(sorted(set(SAFE_HARBOR.values())))
 """The letters of 45 CFR 164.514(b)(2)(i), A to R."""

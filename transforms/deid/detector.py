@@ -16,7 +16,7 @@ from transforms.deid.analyzer import analyze
 from transforms.deid.known import KnownPhi
 from transforms.deid.labels import LabelMap
 from transforms.deid.lexicon import Lexicon, placeholders
-from transforms.deid.linking import echoes
+from transforms.deid.linking import agreed, echoes
 from transforms.deid.plausible import Plausible, join_pieces
 from transforms.deid.spans import PhiSpan, merge, subtract
 from transforms.deid.whole import Whole
@@ -66,4 +66,5 @@ class Detector:
             ]
         found = self._whole(text, merge(text, found))
         found += echoes(text, found, self._lexicon)
-        return merge(text, [*given, *found])
+        (spans,) = agreed([(text, merge(text, [*given, *found]))])
+        return spans

@@ -38,6 +38,7 @@ _TITLES: Final = frozenset(
     ["mr", "mrs", "ms", "miss", "dr", "md", "jr", "sr", "ii", "iii", "iv", "phd", "rn", "esq", "prof", "rev"]
 )
 _BETWEEN: Final = re.compile(r"[\s,.\-]{0,3}(?:[^\W\d_]\.?[\s,.]{1,2}){0,2}")
+_WORD_ENDS: Final = re.compile(r"[^\W\d_]{3}\Z")
 _INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\.?\w)")
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'])(?:[^\W\d_]\. ?){1,2}\Z")
 _SUFFIX_AFTER: Final = re.compile(r",? (?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
@@ -270,11 +271,22 @@ def join(text: str, parts: Iterable[tuple[int, int]], label: str, recognizer: st
     for start, end in sorted(set(parts)):
         if spans and start <= spans[-1].end:
             spans[-1] = spans[-1]._replace(end=max(end, spans[-1].end))
-        elif spans and start - spans[-1].end <= 10 and _BETWEEN.fullmatch(text, spans[-1].end, start):
+        elif spans and start - spans[-1].end <= 10 and _are_one(text, spans[-1].end, start):
             spans[-1] = spans[-1]._replace(end=end)
         else:
             spans.append(PhiSpan(start, end, label, score, recognizer))
     return [_with_initial(text, span) for span in spans]
+
+
+def _are_one(text: str, end: int, start: int) -> bool:
+    """Whether only what stands within names is between; a full stop behind a word ends the sentence."""
+    if (
+        text.startswith(".", end)
+        and text[end + 1 : end + 2].isspace()
+        and _WORD_ENDS.search(text, max(0, end - 4), end)
+    ):
+        return False
+    return _BETWEEN.fullmatch(text, end, start) is not None
 
 
 def _with_initial(text: str, span: PhiSpan) -> PhiSpan:

@@ -17,11 +17,15 @@ from importlib.resources import files
 from typing import Final
 
 PLACEHOLDER: Final = re.compile(
-    r"\[\*\*[^\[\]]{0,120}?\*\*\]"  # MIMIC-III
+    r"\[\*\*([^\[\]]{0,120}?)\*\*\]"  # MIMIC-III
     r"|_{3,}"  # MIMIC-IV
     r"|\b(?:MM?[/-]DD?[/-]YY(?:YY)?|Month DD,? YYYY|DD[/-]MM[/-]YYYY|YYYY[/-]MM[/-]DD|XX+(?:[/-]XX+){1,2}|MM/YYYY"
     r"|MM/DD)\b"
 )
+_SHIFTED_DATE: Final = re.compile(r"\s*(?:2[1-9]\d\d(?:-\d{1,2}){0,2}|\d{1,2}-\d{1,2}|\d{0,2}-/2[1-9]\d\d)\s*")
+"""MIMIC-III moved its dates to the years from 2100 on."""
+_LETTERS: Final = re.compile(r"[A-Za-z]+")
+_LONG_NUMBER: Final = re.compile(r"\d{6}|\d[-./]\d|\d{3} \d{2}")
 _PLACEHOLDER_HINTS: Final = ("[**", "___", "DD", "XX", "MM/")
 
 _EPONYM_FORMS: Final = re.compile(
@@ -49,6 +53,16 @@ def _unpacked(name: str) -> list[str]:
     return gzip.decompress((_HERE / name).read_bytes()).decode().split()
 
 
+@cache
+def _tables() -> dict[str, str]:
+    return tomllib.loads((_HERE / "eponyms.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _taken_out() -> frozenset[str]:
+    return frozenset(_tables()["taken_out"].split())
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Sets of lower-case words.
@@ -74,7 +88,7 @@ class Lexicon:
     def shipped(cls) -> Lexicon:
         """The lists that come with the package, read once per process."""
         lines = _unpacked("ordinary_words.txt.gz")
-        tables = tomllib.loads((_HERE / "eponyms.toml").read_text(encoding="utf-8"))
+        tables = _tables()
         return cls(
             ordinary=frozenset(line.rstrip("*") for line in lines),
             names_too=frozenset(line[:-1] for line in lines if line.endswith("*")),
@@ -120,7 +134,18 @@ class Lexicon:
 
 
 def placeholders(text: str) -> list[tuple[int, int]]:
-    """Spans of PHI that was taken out before: `[**…**]`, `___`, `MM/DD/YYYY`; sorted and disjoint."""
+    """Spans of PHI that was taken out before: `[**Known lastname 12**]`, `___`, `MM/DD/YYYY`; sorted and disjoint.
+
+    What stands between MIMIC-III's brackets must be what its de-identifier wrote there. Brackets round anything else
+    hide nothing.
+    """
     if not any(hint in text for hint in _PLACEHOLDER_HINTS):
         return []
-    return [match.span() for match in PLACEHOLDER.finditer(text)]
+    return [match.span() for match in PLACEHOLDER.finditer(text) if match[1] is None or _was_taken_out(match[1])]
+
+
+def _was_taken_out(content: str) -> bool:
+    if _SHIFTED_DATE.fullmatch(content):
+        return True
+    words = _LETTERS.findall(content)
+    return bool(words) and _taken_out().issuperset(word.lower() for word in words) and not _LONG_NUMBER.search(content)

@@ -29,6 +29,8 @@ _SURE: Final = 0.7
 _SCORE: Final = 0.75
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
+_CLEAR: Final = 4
+"""A part of this length that is no ordinary word is the name in small letters too."""
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
 _JOINTS: Final = str.maketrans("", "", "._")
@@ -44,7 +46,7 @@ _AGE_BEHIND: Final = re.compile(
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
-"""Of a part of a name: best score, rank of its label (negative), its label, whether it was written in lower case."""
+"""Of a part of a name: best score, rank of its label (negative), its label, whether to look for it in any case."""
 
 
 def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> list[list[PhiSpan]]:
@@ -66,9 +68,9 @@ def link(notes: Sequence[tuple[str, Sequence[PhiSpan]]], lexicon: Lexicon) -> li
         certain = [span for span in spans if span.recognizer == known.RECOGNIZER or span.score >= _CERTAIN]
         for part, found in name_parts(text, certain, lexicon).items():
             parts[part] = max(found, parts.get(part, found))
-    if not parts:
-        return [list(spans) for _, spans in notes]
-    return [merge(text, [*spans, *mentions_of(text, parts, lexicon, LINK)]) for text, spans in notes]
+    if parts:
+        notes = [(text, merge(text, [*spans, *mentions_of(text, parts, lexicon, LINK)])) for text, spans in notes]
+    return agreed(notes)
 
 
 def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
@@ -78,6 +80,35 @@ def echoes(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
     named = [span for span in spans if span.label in NAMES]
     behind = [*_initials(text, named), *_signs(text, named, lexicon), *_handles(text, named, lexicon)]
     return [*(mentions_of(text, found, lexicon, ECHO) if found else ()), *behind]
+
+
+def agreed(notes: Sequence[tuple[str, Sequence[PhiSpan]]]) -> list[list[PhiSpan]]:
+    """The spans of a patient's notes, each person under one label.
+
+    `Kowalska` by itself may be anyone; where one note says `Dr. Jane Kowalska` and none names another Kowalska in
+    full, she is that doctor everywhere.
+
+    Args:
+        notes: for each note its raw text and its PHI.
+    """
+    named: dict[str, set[str]] = {}
+    for text, spans in notes:
+        for span in spans:
+            words = _name_words(text, span) if span.label in NAMES else ()
+            if len(words) > 1 or (words and span.recognizer == known.RECOGNIZER):
+                for word in words:
+                    named.setdefault(word, set()).add(span.label)
+    return [[_relabelled(text, span, named) for span in spans] for text, spans in notes]
+
+
+def _relabelled(text: str, span: PhiSpan, named: Mapping[str, set[str]]) -> PhiSpan:
+    words = _name_words(text, span) if span.label in NAMES else ()
+    labels = named.get(words[0], set()) if len(words) == 1 else set()
+    return span._replace(label=next(iter(labels))) if len(labels) == 1 else span
+
+
+def _name_words(text: str, span: PhiSpan) -> list[str]:
+    return [word for word in _WORD.findall(fold(text[span.start : span.end])) if len(word) > 1]
 
 
 def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
@@ -115,7 +146,7 @@ def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
     ]
 
 
-def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
+def _handles(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiSpan]:
     """Log-in names made of the names in the note: `cgoldsmi`, `wade_l`, `ann.lee2`."""
     handles: set[str] = set()
     numbered: set[str] = set()
@@ -128,7 +159,8 @@ def _handles(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiS
             handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
             numbered.update((one, one + other[0]))
             handles.update(handle[:cut] for handle in made[:2] for cut in _CUT_AT if len(handle) > cut)
-    handles = {handle for handle in handles if not lexicon.is_ordinary(handle)}
+    parts = {word for span in spans for word in _WORD.findall(fold(text[span.start : span.end]))}
+    handles = {handle for handle in handles if handle not in parts and not lexicon.is_ordinary(handle)}
     lowered = lower(text)
     plain = lowered.translate(_JOINTS)
     there = [*(rf"{_dotted(handle)}\d{{0,4}}" for handle in sorted(handles) if handle in plain)]
@@ -157,13 +189,14 @@ def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[st
             if len(word) >= _SHORTEST and not (
                 lexicon.is_ordinary(word) or lexicon.is_eponym(word) or lexicon.is_placeholder(word)
             ):
-                found = (span.score, -PRIORITY[span.label], span.label, written.islower())
+                shy = written.islower() or len(word) >= _CLEAR
+                found = (span.score, -PRIORITY[span.label], span.label, shy)
                 parts[word] = max(found, parts.get(word, found))
     return parts
 
 
 def mentions_of(text: str, parts: Mapping[str, Part], lexicon: Lexicon, recognizer: str) -> list[PhiSpan]:
-    """Where `text` names one of `parts`: with a capital, or in any case when the part itself was written without."""
+    """Where `text` names one of `parts`: with a capital, or in any case where the part may be so written."""
     folded = Folded(text)
     found: list[PhiSpan] = []
     for label in sorted({part[2] for part in parts.values()}):

@@ -136,7 +136,7 @@ class Whole:
             return gap == " " and other.label in _HOUSES
         if labels <= _NAMES:
             return _NAME_GAP.fullmatch(gap) is not None and self._is_one_name(text, one, gap, other)
-        if labels <= _CODES:
+        if labels <= _CODES | _PHONES and labels & _CODES:
             shorter = min(one.end - one.start, other.end - other.start)
             return _CODE_GAP.fullmatch(gap) is not None and (gap != " " or shorter <= _LONGEST_SHORT_GROUP)
         return False

@@ -32,6 +32,7 @@ def test_a_name_is_found_in_any_order_and_case(name: str) -> None:
         ("Vernon Kostolzin", "Vernon Kostolzin Jr. is 53", ["Vernon Kostolzin Jr."]),
         ("Hannah Soto", "H. Soto feels better", ["H. Soto"]),
         ("Mr. X", "x-ray of Mr. X", []),
+        ("Imrie, Tamsin", "told Tamsin. Imrie left; T. Imrie", ["Tamsin", "Imrie", "T. Imrie"]),
     ],
 )
 def test_parts_of_names(name: str, text: str, expected: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.linking import echoes, link
+from transforms.deid.linking import agreed, echoes, link
 from transforms.deid.spans import PhiSpan
 
 LEXICON = Lexicon.shipped()
@@ -25,9 +25,10 @@ def linked(*notes: tuple[str, list[PhiSpan]]) -> list[list[str]]:
 
 def test_a_certain_name_is_found_in_the_other_notes() -> None:
     first = "Seen by Dr. Kowalska."
-    assert linked((first, [span(first, "Kowalska")]), ("Kowalska agrees.", []), ("kowalska?", [])) == [
+    assert linked((first, [span(first, "Kowalska")]), ("Kowalska agrees.", []), ("kowalska?", []), ("kow", [])) == [
         ["Kowalska"],
         ["Kowalska"],
+        ["kowalska"],
         [],
     ]
 
@@ -60,6 +61,20 @@ def test_an_age_over_89_behind_a_name() -> None:
         PhiSpan(at, at + 7, "PATIENT", 0.9, "names") for at in range(1, len(text)) if text.startswith("Ann Lee", at)
     )], LEXICON)  # fmt: skip
     assert [text[one.start : one.end] for one in found if one.label == "AGE"] == ["94", "96", "93"]
+
+
+def test_a_surname_in_small_letters_is_no_log_in_name() -> None:
+    text = "Dr. Jane Kowalska rounding. will d/w kowalska re: plan"
+    (found,) = [one for one in echoes(text, [span(text, "Jane Kowalska")], LEXICON) if one.start > 20]
+    assert (text[found.start : found.end], found.label) == ("kowalska", "DOCTOR")
+
+
+def test_a_person_has_one_label() -> None:
+    one, other, third = "Dr. Jane Kowalska here", "Kowalska came", "Kowalska and Peter Kowalska"
+    notes = [(one, [span(one, "Jane Kowalska")]), (other, [span(other, "Kowalska", "PATIENT")])]
+    assert [[one.label for one in spans] for spans in agreed(notes)] == [["DOCTOR"], ["DOCTOR"]]
+    doubtful = [*notes, (third, [span(third, "Peter Kowalska", "PATIENT")])]
+    assert [[one.label for one in spans] for spans in agreed(doubtful)] == [["DOCTOR"], ["PATIENT"], ["PATIENT"]]
 
 
 def test_log_in_names_are_made_of_the_names_in_the_note() -> None:

@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 
-_OLD: Final = r"(?:9\d|1[0-3]\d)"
+_OLD: Final = r"(?:0?9\d|1[0-3]\d)"
+"""A registration form fills up with a nought: `AGE: 097Y`."""
 _AGED: Final = re.compile(
     rf"{_OLD}\+?(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
     r"(?:old|o\b|of age|young|female|male|f\b|m\b|woman|man|gentleman|lady)"
@@ -17,40 +18,64 @@ _AGED: Final = re.compile(
     r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
     r"|\s?-?y[a-z]{2,4}[ -]old\b|\s[mf]\)"
     r"|[mf]\b (?:a\+?[ox&]|aa?ox|nad|pt\b|dob|crcl)"
-    r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;]))"
+    r"|\s(?:y|yrs?|years?)(?:\s*\Z|\s*\n|\s{2,}|\s*[|;])"
+    r"|\s?\(\s?(?:d\.?o\.?b|born|b\.))"
 )
 _APPOSITION: Final = re.compile(rf"(?<=[a-z], ){_OLD}, [a-z]")
 """`Jane Roe, 95, known to our service`."""
-_SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\Z)")
-"""Of the raw text: `(90 F)`, `97 M w/ CHF`; but `temp 98 F`."""
-_TEMPERATURE_BEFORE: Final = re.compile(r"\b(?:t|temp|tmax|tm|temperature|tcurrent|fever|to|of|at|was|is)[\s:=]{0,3}\Z")
+_YEARS: Final = re.compile(
+    rf"{_OLD}\+?\s?-?\s?(?:years?|yrs?)\b(?!\.?[\s-]{{1,2}}(?:ago|since|later|prior|earlier|before|after|pack|smok|tob"
+    r"|history|hx|anniv|flood|war|risk|surviv|of (?!age)))"
+)
+"""Hardly anything else than an age takes so many years: `97 yrs, lives alone`."""
+_SPELL_BEFORE: Final = re.compile(
+    r"(?:\b(?:for|over|past|last|next|every|first|within|the|x|than)\s|[<>~]\s?|\d\s?[-–]\s?)\Z"
+)
+_SEX: Final = re.compile(rf"{_OLD}\s?[MF](?=[),;\s/]|\.(?!\w)|\Z)")
+"""Of the raw text: `(90 F)`, `97 M w/ CHF`, `HPI: 97M.`; but `temp 98 F`."""
+_TEMPERATURE_BEFORE: Final = re.compile(
+    r"(?:\b(?:t|temps?|tmax|tm|tc|temperatures?|tcurrent|fevers?|febrile|spiked?|max|high|low|oral|rectal|axillary"
+    r"|vitals?|vs|to|of|at|was|is)[\s:=]{0,3}|[<>~]\s?|\d\s?[-–]\s?)\Z"
+)
 _AGE_BEFORE: Final = re.compile(
-    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=]{1,3}\Z"
+    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=(–-]{1,3}\Z"
     r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid "
     r"|mid-|late )?\Z"
     r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at"
     r"|@)\s)?(?:age\s)?\Z"
+    r"|\b(?:alive|dead|deceased|living),\s(?:age\s)?\Z"
+    r"|\b(?:mother|father|sister|brother|wife|husband|aunt|uncle|spouse|mom|dad|grand(?:mother|father|ma|pa)),?\s"
+    r"(?:d|dec)\.?\s(?:at\s|@\s?)?\Z"
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
     r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |, (?=\d+\s*(?:\n|\Z))|(?: is|'s| was) (?:now )?)\Z"
     r"|\bwho (?:is|was) (?:now )?\Z"
     r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )
+_PATIENT_BEFORE: Final = re.compile(r"\b(?:patient|pt)(?:\sis|'s|\swas)\s(?:now\s)?\Z")
+_PATIENT_AFTER: Final = re.compile(
+    r"\s?(?:[;)]|,(?!\d)|\.(?!\d)|\Z|\n)|\s(?:now|today|yet|but|who|with|w/|lives|living|and\s(?!regular|stable|sat|on\b))"
+)
+"""`Patient is 97 and lives alone`, `pt is 93 now`; but `pt is 97 on RA`."""
 _WITH_MONTHS: Final = re.compile(
     rf"{_OLD}[\s-]?(?:years?|yrs?|y)\b[\s,-]{{0,2}}(?:and\s)?\d{{1,2}}[\s-]?(?:months?|mos?|m)\b"
     r"(?:[\s-](?:old|of age)\b)?"
 )
+_REACH: Final = 32
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
-    r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|breaths|beats)|\.\d"
+    r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|and regular|breaths|beats|lbs?\b|pounds|kg"
+    r"|on (?:ra\b|room|nc\b|o2|\d))|\.\d"
 )
+_GAP: Final = r"[\s–-]{1,4}"
+"""Between the words of a number, which a line may break: `ninety-  three`."""
 _NUMBER_WORDS: Final = (
-    r"\b(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine)\b)?"
-    r"|(?:(?:one|a)[\s-])?hundred(?:(?:[\s-]and)?[\s-](?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    rf"\b(?:ninety(?:{_GAP}(?:one|two|three|four|five|six|seven|eight|nine)\b)?"
+    rf"|(?:(?:one|a){_GAP})?hundred(?:(?:{_GAP}and)?{_GAP}(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)\b)?)"
 )
-_WORDS: Final = re.compile(rf"{_NUMBER_WORDS}(?=[\s-](?:years?|yrs?)\b(?!\.?\s(?:ago|since))|\s?y[./]?\s?o\b)")
+_WORDS: Final = re.compile(rf"{_NUMBER_WORDS}(?={_GAP}(?:years?|yrs?)\b(?!\.?\s(?:ago|since))|\s?y[./]?\s?o\b)")
 _WORDS_ALONE: Final = re.compile(rf"(?:{_NUMBER_WORDS}|\bnineties)\b(?! ?%| percent)")
 _OLD_NAMES: Final = frozenset(
     ("nonagenarian", "centenarian", "supercentenarian", "nonagenarians", "centenarians", "supercentenarians")
@@ -71,7 +96,7 @@ class Ages(ClinicalRecognizer):
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
                 continue
             if _DECADE.match(lowered, end):
-                if _AGE_BEFORE.search(lowered, max(0, start - 24), start):
+                if _AGE_BEFORE.search(lowered, max(0, start - _REACH), start):
                     yield Found(start, end + 1, "AGE", 0.85)
                 continue
             if phrase := _WITH_MONTHS.match(lowered, start):
@@ -80,7 +105,9 @@ class Ages(ClinicalRecognizer):
             stop = end + lowered.startswith("+", end)  # `90+ year old`
             if _AGED.match(lowered, start) or _APPOSITION.match(lowered, start) or _is_sexed(text, lowered, start):
                 yield Found(start, stop, "AGE", 0.9)
-            elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - 24), start):
+            elif _is_in_years(lowered, start) or _is_the_patients(lowered, start, end):
+                yield Found(start, stop, "AGE", 0.85)
+            elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start):
                 yield Found(start, stop, "AGE", 0.85)
         for name in note.words & _OLD_NAMES:
             for at in occurrences(lowered, name):
@@ -90,7 +117,7 @@ class Ages(ClinicalRecognizer):
             for words in _WORDS.finditer(lowered):
                 yield Found(*words.span(), "AGE", 0.85)
             for words in _WORDS_ALONE.finditer(lowered):
-                if _AGE_BEFORE.search(lowered, max(0, words.start() - 24), words.start()):
+                if _AGE_BEFORE.search(lowered, max(0, words.start() - _REACH), words.start()):
                     yield Found(*words.span(), "AGE", 0.8)
 
 
@@ -98,3 +125,14 @@ def _is_sexed(text: str, lowered: str, start: int) -> bool:
     if _SEX.match(text, start) is None:
         return False
     return _TEMPERATURE_BEFORE.search(lowered, max(0, start - 16), start) is None
+
+
+def _is_in_years(lowered: str, start: int) -> bool:
+    return _YEARS.match(lowered, start) is not None and not _SPELL_BEFORE.search(lowered, max(0, start - 16), start)
+
+
+def _is_the_patients(lowered: str, start: int, end: int) -> bool:
+    """Whether the patient himself, not a reading of his, is said to be this."""
+    if _PATIENT_AFTER.match(lowered, end) is None:
+        return False
+    return _PATIENT_BEFORE.search(lowered, max(0, start - _REACH), start) is not None

@@ -7,7 +7,7 @@ goes by the surname (`Dr. Mary Jones`, `Dr. Jones`), everyone else by the given 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from transforms.deid.replacement.names import TITLES, Name, name_of, parts
@@ -102,11 +102,41 @@ def person_keys(names: Iterable[Name], patient: Patient, staff: bool) -> dict[Na
     others = [name for name in unique if staff or not patient.is_named(name)]
     whole = [name for name in others if name.surname and any(len(key) > 1 for key in name.given)]
     keys = dict.fromkeys(unique, "")
+    people = _Directory(whole)
     for name in others:
         # Whoever could be one of several goes by what is written.
-        found = {_key(person, staff) for person in whole if _may_be(name, person)}
+        found: set[str] = set()
+        for person in people.candidates(name):
+            if _may_be(name, person):
+                found.add(_key(person, staff))
+            if len(found) > 1:
+                break
         keys[name] = found.pop() if len(found) == 1 else _key(name, staff)
     return keys
+
+
+class _Directory:
+    """People by the words of their names, so that a long list is not compared with itself.
+
+    Args:
+        people: named in full.
+    """
+
+    def __init__(self, people: Iterable[Name]) -> None:
+        self._by_word: dict[str, list[Name]] = {}
+        self._by_initial: dict[str, list[Name]] = {}
+        for person in people:
+            for key in dict.fromkeys((*person.surname, *person.given)):
+                self._by_word.setdefault(key, []).append(person)
+            for initial in dict.fromkeys(key[0] for key in person.given):
+                self._by_initial.setdefault(initial, []).append(person)
+
+    def candidates(self, name: Name) -> Iterator[Name]:
+        """All for whom `name` may stand, and others."""
+        for word in name.surname or ((name.loose,) if name.loose else name.given[:1]):
+            yield from self._by_word.get(word, ())
+            if not name.surname and len(word) == 1:
+                yield from self._by_initial.get(word, ())
 
 
 def _may_be(name: Name, person: Name) -> bool:

@@ -29,9 +29,11 @@ _WORDS: Final = {
     **{word: 10 * number for number, word in enumerate(_TENS, start=2)},
     **{f"{word[:-1]}ies": 10 * number for number, word in enumerate(_TENS, start=2)},
 }
+_GAP: Final = r"[\s–-]{1,4}"
+"""Between the words of a number, which a line may break: `ninety-  three`."""
 _NUMBER_WORD: Final = re.compile(
-    rf"\b(?:(?P<hundred>(?:(?:one|a)[\s-])?hundred)(?:(?:[\s-]and)?[\s-](?P<rest>{'|'.join(_UNITS)}))?"
-    rf"|(?P<tens>{'|'.join(_TENS)})(?:[\s-](?P<unit>{'|'.join(_UNITS[1:10])}))?"
+    rf"\b(?:(?P<hundred>(?:(?:one|a){_GAP})?hundred)(?:(?:{_GAP}and)?{_GAP}(?P<rest>{'|'.join(_UNITS)}))?"
+    rf"|(?P<tens>{'|'.join(_TENS)})(?:{_GAP}(?P<unit>{'|'.join(_UNITS[1:10])}))?"
     rf"|(?P<decade>{'|'.join(f'{tens[:-1]}ies' for tens in _TENS)})|(?P<single>{'|'.join(_UNITS)}))\b"
 )
 _OLD_NAME: Final = re.compile(r"\b(?:nonagenarian|(?:super)?centenarian)s?\b")

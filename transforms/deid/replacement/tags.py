@@ -24,6 +24,8 @@ _PLACES: Final = ("HOSPITAL", "ORGANIZATION", "CITY")
 _PEOPLE: Final = ("PATIENT", "DOCTOR")
 _FIRST, _COUNT = 1000, 9000
 """Numbers have four digits: so few share one that the notes of a patient nearly always agree."""
+_ROOM: Final = 10
+"""Numbers for each name, so that looking for a free one stays short."""
 _OLDEST_EVER: Final = 120
 
 
@@ -72,14 +74,18 @@ class Tags:
 
 def _number(new: list[str], label: str, keys: Sequence[str | None], draws: PatientDraws) -> None:
     """Puts numbered tags where there is a key; the empty key has the number 1."""
-    taken: dict[int, str] = {}
+    taken: set[int] = set()
     tags = {"": f"[{label}-1]"}
-    for key in sorted(set(filter(None, keys))):  # in an order that does not hang on the note
-        number = draws.number("tag", label, key) % _COUNT
+    named = sorted(set(filter(None, keys)))  # in an order that does not hang on the note
+    scale = 1
+    while len(named) * _ROOM > _COUNT * scale:
+        scale *= 10  # a list of thousands: further digits, for there must be a number for everyone
+    for key in named:
+        number = draws.number("tag", label, key) % (_COUNT * scale)
         while number in taken:
-            number = (number + 1) % _COUNT
-        taken[number] = key
-        tags[key] = f"[{label}-{_FIRST + number}]"
+            number = (number + 1) % (_COUNT * scale)
+        taken.add(number)
+        tags[key] = f"[{label}-{_FIRST * scale + number}]"
     for at, own in enumerate(keys):
         if own is not None:
             new[at] = tags[own]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 
 import pytest
 
@@ -167,6 +168,10 @@ def test_a_year_before_1945_goes_where_nothing_tells_when_the_note_was_written()
         ("90+ year old", "90+ year old"),
         ("99-year-11-month-old", "90+"),
         ("ninety\none", "90+"),
+        ("ninety-  three-year-old", "90+-year-old"),
+        ("ninety-\nthree", "90+"),
+        ("one  hundred\n and two", "90+"),
+        ("097", "90+"),
         ("one-hundred-and-one years", "90+ years"),
         ("Centenarian", "90+"),
         ("nonagenarians", "90+"),
@@ -208,3 +213,18 @@ def test_note_time_is_cut_to_the_year() -> None:
     tags = replacer("tag", KEY)
     assert tags.note_time(facts(year=2019)) == dt.datetime(2019, 1, 1)
     assert tags.note_time(NoteFacts("p")) is None
+
+
+def test_there_is_a_number_for_each_of_thousands_and_time_grows_with_them() -> None:
+    def seconds(count: int) -> float:
+        text = " ".join(f"Dr. {{DOCTOR:Ada{_word(at)} Zed{_word(at)}}} signed." for at in range(count))
+        began = time.process_time()
+        assert len(set(news("tag", text, facts()))) == count
+        return time.process_time() - began
+
+    few, many = seconds(2_500), seconds(10_000)
+    assert many < 0.3 + 8 * few  # four times as many: quadratic would be 16
+
+
+def _word(number: int) -> str:
+    return "".join(chr(97 + int(digit)) for digit in str(number))
