@@ -65,8 +65,8 @@ _REACH: Final = 32
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
-    r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|and regular|breaths|beats|lbs?\b|pounds|kg"
-    r"|on (?:ra\b|room|nc\b|o2|\d))|\.\d"
+    r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|and regular"
+    r"|breaths|beats|lbs?\b|pounds|kg|on (?:ra\b|room|nc\b|o2|\d))|\.\d"
 )
 _GAP: Final = r"[\s–-]{1,4}"
 """Between the words of a number, which a line may break: `ninety-  three`."""
@@ -105,9 +105,11 @@ class Ages(ClinicalRecognizer):
             stop = end + lowered.startswith("+", end)  # `90+ year old`
             if _AGED.match(lowered, start) or _APPOSITION.match(lowered, start) or _is_sexed(text, lowered, start):
                 yield Found(start, stop, "AGE", 0.9)
-            elif _is_in_years(lowered, start) or _is_the_patients(lowered, start, end):
-                yield Found(start, stop, "AGE", 0.85)
-            elif not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start):
+            elif (
+                _is_in_years(lowered, start)
+                or _is_the_patients(lowered, start, end)
+                or (not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start))
+            ):
                 yield Found(start, stop, "AGE", 0.85)
         for name in note.words & _OLD_NAMES:
             for at in occurrences(lowered, name):

@@ -73,7 +73,7 @@ def test_over_89(text: str, age: str) -> None:
             "fevers 100-101F.",
             "febrile, Tmax 101F.",
             "101 years ago",
-            "smoked for 90 years",
+            "smoked for 90 years, quit",
             "Temp: 98F.",
         ),
         *("Patient is 95 kg", "a 100 years of history", "room 1097 yrs"),
