@@ -15,7 +15,7 @@ from transforms.deid import known
 from transforms.deid.fold import Folded, fold, lower
 from transforms.deid.labels import PRIORITY
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.spans import PhiSpan, merge
+from transforms.deid.spans import TAGGER, PhiSpan, merge
 
 ECHO: Final = "echo"
 """Recognizer of a further mention of a name that another recognizer found in the same note."""
@@ -30,7 +30,7 @@ _SCORE: Final = 0.75
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SHORTEST: Final = 3
 _CLEAR: Final = 4
-"""A part of this length that is no ordinary word is the name in small letters too."""
+"""A part of this length that is no ordinary word is the name in small letters too, where a recognizer read it."""
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
 _JOINTS: Final = str.maketrans("", "", "._")
@@ -189,7 +189,9 @@ def name_parts(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> dict[st
             if len(word) >= _SHORTEST and not (
                 lexicon.is_ordinary(word) or lexicon.is_eponym(word) or lexicon.is_placeholder(word)
             ):
-                shy = written.islower() or len(word) >= _CLEAR
+                shy = written.islower() or (
+                    len(word) >= _CLEAR and span.score >= _CERTAIN and span.recognizer != TAGGER
+                )
                 found = (span.score, -PRIORITY[span.label], span.label, shy)
                 parts[word] = max(found, parts.get(word, found))
     return parts
