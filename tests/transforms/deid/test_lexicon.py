@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.deid.lexicon import placeholders
+from transforms.deid.lexicon import Lexicon, placeholders
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,14 @@ def test_what_was_taken_out(text: str) -> None:
 )
 def test_brackets_round_anything_else_hide_nothing(text: str) -> None:
     assert placeholders(f"by {text} on") == []
+
+
+@pytest.mark.parametrize("text", ["Rocky Mountain spotted fever", "St. John's wort", "Rose Bengal", "Smith's fracture"])
+def test_what_follows_makes_an_eponym(text: str) -> None:
+    lexicon = Lexicon.shipped()
+    assert any(lexicon.is_used_as_eponym(text, end) for end in range(len(text)))
+
+
+def test_names_before_ordinary_words_are_no_eponyms() -> None:
+    lexicon = Lexicon.shipped()
+    assert not any(lexicon.is_used_as_eponym("John Smith came home", end) for end in range(20))
