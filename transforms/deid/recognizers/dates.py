@@ -1,8 +1,8 @@
 """Dates as typed in notes, and nothing that only looks like one.
 
-Safe Harbor lets the year stay, so a bare year is no find but behind words of birth, where it may tell an age over 89
-(how old someone is hangs on the note's time, which is not known here: the replacement decides); a date that holds
-more than the year is found whole.
+Safe Harbor lets the year stay, so a bare year is no find but where it may tell an age over 89: behind words of birth,
+and from 1850 to 1936 behind a word that says it is a year (how old someone is hangs on the note's time, which is not
+known here: the replacement decides). A date that holds more than the year is found whole.
 What makes it hard is that `3/4` is a date, a fraction, a muscle strength, a murmur and a count of bottles: a bare
 month/day needs a date's company (a preposition, a test, brackets, a range) or a day that no score has, and
 must stand apart from the words that go with scores. Lone weekdays are not elements of a date and stay.
@@ -38,14 +38,26 @@ _ISO: Final = re.compile(
     rf"({_YEAR})([-/.])(\d\d?)(?:\2(\d\d?))?(?:t\d\d:?\d\d[\d:.]*(?:z|[+-]\d\d:?\d\d)?)?(?!\d|/\d)"
 )
 _COMPACT: Final = re.compile(rf"({_YEAR})(\d\d)(\d\d)(?:\d{{4}}|\d{{6}}|t\d{{4,6}}z?)?(?!\w)")
-_MDY: Final = re.compile(rf"(\d\d?)(?: ?(/) ?|([-.]))(\d\d?)(?: ?/ ?|[-.])({_YEAR}|'?\d\d)(?![\w/]|\.\d)")
+_MDY: Final = re.compile(rf"(\d\d?)(?: ?(/) ?|([-.\\]))(\d\d?)(?: ?/ ?|[-.\\])({_YEAR}|'?\d\d)(?![\d_/\\]|\.\d)")
+_SPACED: Final = re.compile(
+    rf"(?:(\d\d?) {{0,2}}([-/–]) {{0,2}}(\d\d?) {{0,2}}\2 {{0,2}}{_YEAR}"
+    rf"|(\d\d) - (\d\d) - \d\d(?! ?(?:mg|mcg|ml|units?|meq|gm?|cm|mm)\b))(?![\w/]|\.\d|(?: ?-){{1,2}} ?\d)"
+)
+"""`03 - 04 - 2021`. With two digits of a year, only where all are filled up: `3 - 4 - 10` may count anything."""
+_SPACED_ISO: Final = re.compile(rf"{_YEAR} {{0,2}}([-/–]) {{0,2}}(\d\d?) {{0,2}}\1 {{0,2}}(\d\d?)(?![\w/]|\.\d)")
+_GLUED_BEFORE: Final = re.compile(r"(?<![a-z\d_])[a-z]{2,12}\Z")
+"""`on3/4/21`; a single letter is a vertebra or a catalog number (`L3/4/10`)."""
+_GLUED_UNIT: Final = re.compile(
+    r"(?:m[gmlcs]|mcg|mmhg|mmol|min|mins|units?|meq|gm?|[cdk]?g|cm|lbs?|hrs?|h|d|days?|wks?|weeks?|mos?|months?|yo|yrs?|y"
+    r"|x|k|[ui]|iu|ths?|st|nd|rd|cc|l|oz|ft|in|fr|t|bpm|ppm|ppd|pm|am|puffs?|tabs?|caps?)(?![a-z])"
+)
 _DASHED_RANGE: Final = re.compile(r"(\d\d?)-(\d\d?)-(\d\d?)-(\d\d?)(?![\w/-]|\.\d)")
 _DOSE_AFTER: Final = re.compile(r" ?(?:mg|mcg|ml|units?|meq|gm?|cm|mm)\b")
 _MONTH_YEAR: Final = re.compile(rf"(\d\d?)[/-]({_YEAR})(?![\w/])")
 _DOB_DIGITS: Final = re.compile(r"\d{6}(?:\d\d)?(?!\w)")
 _DOB_BEFORE: Final = re.compile(r"(?:d\.?o\.?b|birth ?date|date of birth|born)\b[\s.:(]*\Z")
 _BIRTH_YEAR: Final = re.compile(
-    rf"{_YEAR}(?:\s?(?:,|or|and|/|-)\s?{_YEAR})*(?:'?s)?(?!\w|\s?(?:g|gms?|grams?|ml|cc|h|hrs?|hours?)\b)"
+    rf"{_YEAR}(?:\s?(?:,|or|and|/|-)\s?{_YEAR}){{0,9}}(?:'?s)?(?!\w|\s?(?:g|gms?|grams?|ml|cc|h|hrs?|hours?)\b)"
     r"|(?<=')\d\d(?!\w)"
 )
 _BIRTH_BEFORE: Final = re.compile(
@@ -57,6 +69,41 @@ _BIRTH_BEFORE: Final = re.compile(
 _BIRTH_REACH: Final = 64
 _BIRTH_WORDS: Final = frozenset(("dob", "yob", "b", "birth", "births", "birthdate", "birthyear", "birthday", "born"))
 """One of them is in every note where `_BIRTH_BEFORE` fits; `b` is of `d.o.b.` and `b. 1931`."""
+
+_EARLY_YEAR: Final = re.compile(
+    rf"(?:18[5-9]\d|19[0-3]\d|194[0-4])(?:\s?(?:,|or|and|to|/|-|–)\s?{_YEAR}|[-–/]\d\d(?!\d)){{0,9}}(?:'?s)?"
+    r"(?!\w|[.,:/-]\d|%"
+    r"|[ -]?(?:m?g|gms?|grams?|mcg|kg|lbs?|pounds|ml|cc|l|liters?|k?cal|calories|units?|u|iu|meq|cells?|copies|steps"
+    r"|feet|ft|m|cm|mm|beats|rads?|cgy|gy|x|h|hr|hrs|hours?|pm|p\.m|am|est|edt)\b"
+    r"|\s?(?:tonight|today|yesterday|tomorrow|last (?:night|evening)|this|on \d|(?:and |, )?out\b|/|x\d|dose|shift))"
+)
+"""A year that may tell an age over 89 in a note of our time, as a year and not as an hour or a quantity."""
+_YEAR_BEFORE: Final = re.compile(
+    r"(?:\b(?:in|during|circa|ca?\.|c|early|late|mid|year|yr|class of|fall of|(?:spring|summer|autumn|winter|year|end"
+    r"|beginning|start|middle|epidemic|pandemic|flu|depression|war|crash|back)(?: of| in)?"
+    r"|[a-z]{3,24}(?:ectomy|plasty)"
+    r"|(?:immigrated|emigrated|graduated|married|widowed|retired|divorced|naturalized|enlisted|drafted)(?: in)?)"
+    r"[\s,:(-]{1,3}(?:the\s)?(?:(?:early|late|mid|spring|summer|fall|autumn|winter)[\s-](?:of\s)?)?"
+    r"|\bof\s(?:the\s)?(?:early|late|mid)[\s-])\Z"
+)
+_HOUR_BEFORE: Final = re.compile(
+    r"\b(?:since|from|until|til|till|before|after|by|around|about|approximately|between|to|through|thru|of"
+    r"|repair|fracture|fx|tah|operation|surgery)[,:]?"
+    r"\s(?:about\s|the\s)?\Z"
+)
+"""Behind them `1900` may be an hour."""
+_OPERATION_AFTER: Final = re.compile(r"[\s:,-]{1,3}(?:[a-z]{1,24}\s)?[a-z]{3,24}(?:ectomy|plasty)\b")
+_HISTORY_BEFORE: Final = re.compile(
+    r"\b(?:smok(?:e[ds]?|er|ing)|tobacco|drank|drinker|liv(?:ed|ing)|married|widow(?:ed|er)?|work(?:ed|ing)|retired|divorced"
+    r"|employed|resided?|country|america|usa?|veteran|army|navy|dates|diagnosed|deaf|blind)\b[^.;\n\d]{0,24}\Z"
+)
+_HISTORY_REACH: Final = 48
+_LAST_EARLY_YEAR: Final = 1936
+_SCHOOL: Final = ("class of ", "graduated in ", "graduated ")
+"""Who left a school then was born long before, so these years count up to the last that is never told
+(`safe_harbor.may_tell_year`)."""
+_EARLY_REACH: Final = 40
+_MINUTES_OF_A_ROUND, _MINUTES_OF_AN_HOUR = 5, 60
 
 # Read around the name of a month.
 _MONTH_NAME: Final = re.compile(rf"(?:{_MONTH})(?![a-z])")
@@ -74,7 +121,7 @@ _WRAPPED_DAY_TAIL: Final = re.compile(
 _YEAR_TAIL: Final = re.compile(rf"\.?[\s,\-/.]{{0,3}}(?:of\s)?(?:{_YEAR}|'\d\d)(?![\d/])")
 _SHORT_YEAR_TAIL: Final = re.compile(r"[-/. ]?'?\d\d(?![\w/]|:\d|\.\d)")
 _DAY_BEFORE: Final = re.compile(
-    rf"(?:(?<![\w./])(?P<day>\d\d?)(?P<th>st|nd|rd|th)?(?: day)?[ \t\n\-./]{{0,2}}(?P<of>of\s)?(?:the )?"
+    rf"(?:(?:(?<![\w./])|(?<=\bon))(?P<day>\d\d?)(?P<th>st|nd|rd|th)?(?: day)?[ \t\n\-./]{{0,2}}(?P<of>of\s)?(?:the )?"
     rf"|\b(?P<word>{_ORDINAL})(?: day)?\s(?P<wof>of\s)?|(?<!\d)(?P<year>{_YEAR})[ \-,./]{{1,2}})\Z"
 )
 _LONE_BEFORE: Final = re.compile(
@@ -105,7 +152,7 @@ _MONTH_WORDS: Final = frozenset(table("calendar_words.toml")["month_words"].spli
 
 
 class Dates(ClinicalRecognizer):
-    """Dates that hold more than a year, and years of birth."""
+    """Dates that hold more than a year, years of birth, and years so early that they tell an age."""
 
     labels: ClassVar[tuple[str, ...]] = ("DATE",)
     title: ClassVar[str] = "dates"
@@ -117,6 +164,7 @@ class Dates(ClinicalRecognizer):
         yield from calendar_words(note)
         if not note.words.isdisjoint(_BIRTH_WORDS):
             yield from _birth_years(note)
+        yield from _early_years(note)
 
 
 def _birth_years(note: Note) -> Iterator[Found]:
@@ -128,6 +176,34 @@ def _birth_years(note: Note) -> Iterator[Found]:
             yield Found(start - (stop - start == 2), year.end(), "DATE", 0.8)
 
 
+def _early_years(note: Note) -> Iterator[Found]:
+    """Years from 1850 to 1936 without month and day."""
+    lowered = note.lowered
+    for start, stop in note.numbers:
+        if stop - start != 4 or not lowered.startswith(("18", "19"), start) or is_word_char(lowered, start - 1):
+            continue
+        year = _EARLY_YEAR.match(lowered, start)
+        if year and int(lowered[start:stop]) > _LAST_EARLY_YEAR:
+            year = year if lowered.endswith(_SCHOOL, 0, start) else None
+        if year is None:
+            continue
+        begin = max(0, start - _EARLY_REACH)
+        surely = _YEAR_BEFORE.search(lowered, begin, start) or _OPERATION_AFTER.match(lowered, year.end())
+        if surely or (_HOUR_BEFORE.search(lowered, begin, start) and _is_no_hour(lowered, start, year)):
+            yield Found(start, year.end(), "DATE", 0.75)
+
+
+def _is_no_hour(lowered: str, start: int, year: re.Match[str]) -> bool:
+    """Whether `since 1929` cannot well mean 19:29: staff write down rounds, and `since 1930` may be an hour."""
+    minutes = int(lowered[start + 2 : start + 4])
+    of = lowered.startswith("of", max(0, start - 3))
+    if year.group().endswith("s") or (minutes >= _MINUTES_OF_AN_HOUR and not of):
+        return True
+    if minutes % _MINUTES_OF_A_ROUND and not of:
+        return True
+    return _HISTORY_BEFORE.search(lowered, max(0, start - _HISTORY_REACH), start) is not None
+
+
 def _numeric(note: Note, named: list[tuple[int, int]]) -> Iterator[Found]:
     """Dates in figures. `named`: the dates with a month's name, which a range may join to one in figures."""
     lowered = note.lowered
@@ -135,7 +211,13 @@ def _numeric(note: Note, named: list[tuple[int, int]]) -> Iterator[Found]:
     bare: list[Bare] = []
     done = 0
     for start, stop in note.numbers:
-        if start < done or not _may_begin_date(lowered, start):
+        if start < done:
+            continue
+        if not _may_begin_date(lowered, start):
+            glued = _glued_date(lowered, start, stop)
+            if glued:
+                full.append(glued)
+                done = glued[1]
             continue
         date = _full_date(lowered, start, stop)
         if date:
@@ -159,6 +241,15 @@ def _may_begin_date(lowered: str, start: int) -> bool:
     return not is_word_char(lowered, start - 1) and not (before in ("/", ".") and lowered[start - 2].isdigit())
 
 
+def _glued_date(lowered: str, start: int, end: int) -> tuple[int, int] | None:
+    """The date with month, day and year that a word is written together with: `on3/4/21`."""
+    found = _MDY.match(lowered, start) if end - start < 3 else None
+    if found is None or not _GLUED_BEFORE.search(lowered, max(0, start - 13), start):
+        return None
+    sure = "/" in found.group() or len(found[5]) == 4
+    return found.span() if sure and _is_mdy(lowered, found) else None
+
+
 def _full_date(lowered: str, start: int, end: int) -> tuple[int, int] | None:
     """The date with a year that begins with the run of digits `lowered[start:end]`."""
     length = end - start
@@ -169,6 +260,9 @@ def _full_date(lowered: str, start: int, end: int) -> tuple[int, int] | None:
         found = _DOB_DIGITS.match(lowered, start)
         return found.span() if found and _DOB_BEFORE.search(lowered, max(0, start - 20), start) else None
     if length == 4:
+        found = _SPACED_ISO.match(lowered, start)
+        if found and is_day(int(found[2]), int(found[3])):
+            return found.span()
         found = _ISO.match(lowered, start)
         if found is None or not is_day(int(found[3]), int(found[4] or 1)):
             return None
@@ -179,6 +273,11 @@ def _full_date(lowered: str, start: int, end: int) -> tuple[int, int] | None:
     found = _MDY.match(lowered, start)
     if found and _is_mdy(lowered, found):
         return found.span()
+    found = _SPACED.match(lowered, start)
+    if found:
+        first, second = int(found[1] or found[4]), int(found[3] or found[5])
+        if is_day(first, second) or is_day(second, first):
+            return found.span()
     found = _DASHED_RANGE.match(lowered, start)
     if found and is_day(int(found[1]), int(found[2])) and is_day(int(found[3]), int(found[4])):
         return found.span()
@@ -190,8 +289,16 @@ def _is_mdy(lowered: str, found: re.Match[str]) -> bool:
     first, second = int(found[1]), int(found[4])
     if not (is_day(first, second) or is_day(second, first)):
         return False
-    separators = {char for char in found.group() if char in "/-."}
-    return len(separators) == 1 and (len(found[5]) == 4 or not _DOSE_AFTER.match(lowered, found.end()))
+    separators = {char for char in found.group() if char in "/-.\\"}
+    if len(separators) > 1:
+        return False
+    if len(found[5]) == 4:
+        return True
+    if _DOSE_AFTER.match(lowered, found.end()):
+        return False
+    if not is_word_char(lowered, found.end()):
+        return True
+    return "/" in separators and _GLUED_UNIT.match(lowered, found.end()) is None
 
 
 def _with_weekday(lowered: str, start: int) -> int:
@@ -221,7 +328,7 @@ def _with_month(text: str, lowered: str, month: re.Match[str]) -> tuple[int, int
         short = _SHORT_YEAR_TAIL.match(lowered, end)
         if short:
             return before.start(), short.end()  # `03-APR-19`
-    company = text[start].isupper() or month.group() not in _WORDS_TOO
+    company = text[start].isupper() or month.group() not in _WORDS_TOO or lowered[start - 1 : start].isdigit()
     of = before is not None and bool(before["of"] or before["wof"])
     if tail and not (of and not tail["year"]) and not (before and year and not tail["year"]):
         begin = before.start() if before and before["year"] else start

@@ -54,6 +54,17 @@ class Date(NamedTuple):
     year: int | None = None
     short: bool = False
 
+    @property
+    def is_year_doubtful(self) -> bool:
+        """Whether the two digits read as the day may be the year as well, and those of the year the day.
+
+        `21-03-04` is 21 March 2004, or 4 March 2021. Where the month can stand first (`03-04-21`), it does.
+        """
+        kinds = [field.kind for field in self.fields]
+        if kinds != ["day", "month", "short_year"] or self.year is None:
+            return False
+        return self.fields[0].end - self.fields[0].start == len("21") and is_day(self.month, self.year)
+
     def full_year(self, latest: int | None) -> int | None:
         """The year with its century: the last such year that is not over one year after `latest`."""
         if self.year is None or not self.short:
@@ -99,7 +110,7 @@ _FROM_DIGIT: Final = tuple(
         rf"(?P<a>\d\d)(?P<b>\d\d){_NUMERIC_YEAR}(?!\w)",
         rf"(?P<year>{_Y})[ ,./-]{{1,2}}(?P<name>{_NAME})(?:\.?[ ,./-]{{1,3}}(?P<days>{_DAY}))?(?![\d/-]|\.\d)",
         rf"{_DAYS_BEFORE}(?:\sday)?[\s./-]{{0,2}}(?:of\s)?(?:the\s)?(?P<name>{_NAME})\.?{_TAIL}?",
-        rf"(?P<a>\d\d?)\s?(?P<c>[/.-])\s?(?P<b>\d\d?)\s?(?P=c)\s?{_NUMERIC_YEAR}(?!\d|\s?(?P=c)\s?\d)",
+        rf"(?P<a>\d\d?)\s?(?P<c>[/\\.-])\s?(?P<b>\d\d?)\s?(?P=c)\s?{_NUMERIC_YEAR}(?!\d|\s?(?P=c)\s?\d)",
         rf"(?P<month>\d\d?)\s?[/-]\s?(?P<year>{_Y})(?!\d)",
         r"(?P<a>\d\d?)[/-](?P<b>\d\d?)(?P<more>(?:\s?(?:-|to|through|thru|and|&)\s?\d\d?(?![\w/:-]|\.\d))*)(?!\d)",
         rf"(?P<year>{_Y})(?!\d)",

@@ -110,9 +110,12 @@ def _tell_years(new: list[str], text: str, spans: Sequence[PhiSpan], time: dt.da
 
 
 def _years(date: Date, latest: int | None, birth: bool) -> list[int]:
-    """The years that a date may mean: two digits of a birth date may lie a century further back."""
+    """The years that a date may mean: two digits of a birth date may lie a century further back.
+
+    None where its form does not say which number is the year: a wrong one is worse than none.
+    """
     year = date.full_year(latest)
-    if year is None:
+    if year is None or date.is_year_doubtful:
         return []
     older = birth and date.short and year - 100 >= (latest or year) - _OLDEST_EVER
     return [year, year - 100] if older else [year]

@@ -46,6 +46,13 @@ DATES = Dates()
         "2151-3-4",
         "MARCH 4, 2019",
         "Christmas Eve",
+        "03 - 04 - 2021",
+        "03 - 04 - 21",
+        "3 /4 / 2021",
+        "2021 - 03 - 04",
+        "3\\4\\21",
+        "4Mar",
+        "4may",
     ],
 )
 def test_a_date_is_found_whole(date: str) -> None:
@@ -115,6 +122,98 @@ def test_a_year_of_birth_is_found(text: str, year: str) -> None:
     ],
 )
 def test_a_year_without_birth_before_it_stays(text: str) -> None:
+    assert found(DATES, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("Seen on3/4/21 by", "3/4/21"),
+        ("Seen on3-4-2021 by", "3-4-2021"),
+        ("on 3/4/21pt fell", "3/4/21"),
+        ("on 3-4-2021pt fell", "3-4-2021"),
+        ("on4Mar he", "4Mar"),
+    ],
+)
+def test_a_date_written_together_with_a_word(text: str, date: str) -> None:
+    assert found(DATES, text) == [date]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "took 5/10/20mg",
+        "at L3/4/10 discs",
+        "mix 1-2-10x",
+        "3 - 4 - 10 units",
+        "05 - 10 - 15 mg",
+        "3 - 4 - 2021 - 5",
+        "v1.2.10",
+        "a\\b\\21",
+    ],
+)
+def test_what_is_written_together_with_a_unit_is_no_date(text: str) -> None:
+    assert found(DATES, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("appendectomy 1925", "1925"),
+        ("s/p appendectomy (1925)", "1925"),
+        ("widowed in 1924", "1924"),
+        ("immigrated in 1926.", "1926"),
+        ("Class of 1938", "1938"),
+        ("in 1918, 1920 or 1922", "1918, 1920 or 1922"),
+        ("summer of 1927", "1927"),
+        ("polio in the 1920s", "1920s"),
+        ("in the late 1920's", "1920's"),
+        ("smoked since 1929", "1929"),
+        ("has smoked since 1930", "1930"),
+        ("in this country since 1920", "1920"),
+        ("from 1924 to 1931", "1924 to 1931"),
+        ("circa 1899", "1899"),
+        ("until 1899", "1899"),
+        ("during 1918", "1918"),
+        ("in mid-1922", "1922"),
+        ("PSH: 1925: appendectomy", "1925"),
+        ("Appendectomy - 1925", "1925"),
+        ("hernia repair 1932", "1932"),
+    ],
+)
+def test_an_early_year_is_found_behind_words_of_time(text: str, year: str) -> None:
+    assert found(DATES, text) == [year]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("at 1830", "seen at 1900", "1900 hrs", "in 1900 hrs", "since 1830 tonight", "NPO since 1930", "until 1900"),
+        *(
+            "since 1924 today",
+            "in 1900 mL",
+            "in 1900 and out 2100",
+            "total of 1925 cc",
+            "intake of 1922",
+            "BNP of 1925",
+        ),
+        *(
+            "from 1900 to 2300",
+            "WBC 1925",
+            "in 1937",
+            "I/O: in 1900, out 2000",
+            "s/p fall 1930",
+            "fx 1930",
+            "pain since 1900",
+            "Class of 1945",
+            "in 1925.5",
+            "room 1925",
+            "in 1849",
+            "platelets in 1900s0",
+        ),
+    ],
+)
+def test_hours_and_quantities_are_no_early_years(text: str) -> None:
     assert found(DATES, text) == []
 
 

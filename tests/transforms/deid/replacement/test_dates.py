@@ -22,6 +22,7 @@ DAYS = st.dates(dt.date(1930, 1, 1), dt.date(2210, 12, 31))
         ("3-4-19", "6-12-19"),
         ("3.4.2019", "6.12.2019"),
         ("3 / 4 / 2019", "6 / 12 / 2019"),
+        ("3\\4\\19", "6\\12\\19"),
         ("3/4/'19", "6/12/'19"),
         ("10/4/2019", "1/12/2020"),
         ("10/12/2019", "01/20/2020"),
@@ -216,6 +217,14 @@ def test_two_digits_of_a_year_are_the_last_such_year() -> None:
     assert Date((), year=21, short=True).full_year(2019) == 1921
     assert Date((), year=39, short=True).full_year(None) == 2039
     assert Date((), year=40, short=True).full_year(None) == 1940
+
+
+@pytest.mark.parametrize(
+    ("raw", "doubtful"),
+    [("21-03-04", True), ("31/12/30", True), ("21-03-98", False), ("03-04-21", False), ("21-03-2004", False)],
+)
+def test_which_number_is_the_year_may_be_in_doubt(raw: str, doubtful: bool) -> None:
+    assert [date.is_year_doubtful for date in read(raw) or ()] == [doubtful]
 
 
 def test_the_latest_year_of_a_note() -> None:

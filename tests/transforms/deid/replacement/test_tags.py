@@ -124,10 +124,25 @@ def test_forms_of_a_hospital_share_a_number() -> None:
         ("Born in {DATE:1929 or 1930}", "Born in [DATE]"),
         ("Born in the {DATE:1920s}", "Born in the [DATE]"),
         ("Born {DATE:'26}", "Born [DATE]"),
+        ("Seen {DATE:21-03-04}", "Seen [DATE]"),
+        ("Seen {DATE:19/03/04}", "Seen [DATE]"),
+        ("Seen {DATE:03-04-17}", "Seen [DATE] 2017"),
+        ("Seen {DATE:24-03-98}", "Seen [DATE] 1998"),
+        ("Seen {DATE:3\\4\\17}", "Seen [DATE] 2017"),
+        ("Seen {DATE:03 - 04 - 2017}", "Seen [DATE] 2017"),
+        ("appendectomy {DATE:1929}", "appendectomy [DATE]"),
+        ("appendectomy {DATE:1930}", "appendectomy [DATE] 1930"),
+        ("polio in the {DATE:1930s}", "polio in the [DATE]"),
+        ("from {DATE:1929 to 1931}", "from [DATE]"),
     ],
 )
 def test_the_year_stays_unless_it_tells_an_age_over_89(marked: str, new: str) -> None:
     assert replaced("tag", marked, facts(year=2019)) == new
+
+
+@pytest.mark.parametrize("year", [1925, 1930, 1936])
+def test_an_early_year_goes_where_nothing_tells_when_the_note_was_written(year: int) -> None:
+    assert replaced("tag", f"appendectomy {{DATE:{year}}}") == "appendectomy [DATE]"
 
 
 def test_the_notes_own_dates_only_make_it_stricter() -> None:
