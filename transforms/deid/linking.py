@@ -43,6 +43,8 @@ _AGE_BEHIND: Final = re.compile(
     rf"|, {_OLD}(?=[,;.]?(?:\s*\n|\Z)|, (?![\d/]))"
     rf"|(?: is|'s|’s) (?:now )?{_OLD}(?=[,;.](?!\d)|\s*\n|\s*\Z)"
 )
+_DICTATED: Final = re.compile(r"^([A-Z]{3})[:/](?=[a-z]{2,12}\d{0,3}(?:[ \t]|$))", re.MULTILINE)
+"""Who dictated, before who typed: `HLF:farrellh` on a line of its own."""
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
@@ -137,9 +139,14 @@ def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
             sign = (first[0] + middle[0] + last[0]).upper()
             if not lexicon.is_eponym(sign.lower()) and not lexicon.is_ordinary(sign.lower()):
                 signs.setdefault(sign, span.label)
+    dictated = [
+        PhiSpan(*match.span(1), "DOCTOR", _SCORE, ECHO)
+        for match in _DICTATED.finditer(text)
+        if not lexicon.abbreviates(match[1])
+    ]
     if not signs:
-        return []
-    return [
+        return dictated
+    return dictated + [
         PhiSpan(*match.span(), signs[match.group()], _SCORE, ECHO)
         for match in _SIGN.finditer(text)
         if match.group() in signs

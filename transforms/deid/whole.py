@@ -73,6 +73,8 @@ _PARTICLE_BEFORE: Final = re.compile(
 )
 _SECOND_HALF: Final = re.compile(r"['’-][A-Z][a-z]+(?! ?\d)")
 _NUMBER_SIGN: Final = re.compile(r"(?<!\w)#\Z")
+_SERIES: Final = re.compile(r"\b(?:prescription|claim|case|number|no\.?|run|file),? +#?([A-Z]{2,3} )\Z", re.IGNORECASE)
+"""The letters before a number, where they are part of it: `prescription RP 7385066`."""
 _LICENSEE: Final = re.compile(
     r"(?:\blic(?:ense)?\.?(?: no\.?)?:?\s+|\()([A-Z]{2,3}[ -]|(?:[A-Z]\.){2} )\Z", re.IGNORECASE
 )
@@ -131,7 +133,7 @@ class Whole:
         if labels <= _PLACES:
             if one.label in _HOUSES:
                 return gap in (" ", "\n", "-", "'", "’") or _HOUSE_GAP.fullmatch(gap) is not None
-            if labels == {"CITY"} or labels == {"LOCATION-OTHER"}:
+            if labels <= {"CITY", "LOCATION-OTHER"}:
                 return gap in (" ", "\n", "-") or _ALTERNATIVE_GAP.fullmatch(gap) is not None
             return gap == " " and other.label in _HOUSES
         if labels <= _NAMES:
@@ -164,6 +166,8 @@ class Whole:
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+            if span.label == "IDNUM" and (series := _SERIES.search(text, max(floor, start - 20), start)):
+                start = series.start(1)
             if span.label == "LICENSE" and (holder := _LICENSEE.search(text, max(floor, start - 16), start)):
                 start = holder.start(1)
         elif span.label == "CITY":

@@ -55,6 +55,13 @@ def test_a_surname_before_a_disease_is_not_spread() -> None:
     assert linked((first, [span(first, "Hashimura")]), ("Hashimura disease", [])) == [["Hashimura"], []]
 
 
+def test_who_dictated_stands_before_who_typed() -> None:
+    text = "Howard Farrell, M.D.\n\nHLF:farrellh  D: 1/30\nCIWA:done"
+    found = echoes(text, [span(text, "Howard Farrell")], LEXICON)
+    assert ("HLF", "DOCTOR") in [(text[one.start : one.end], one.label) for one in found]
+    assert "CIWA" not in [text[one.start : one.end] for one in found]
+
+
 def test_an_age_over_89_behind_a_name() -> None:
     text = "Ann Lee (94), Ann Lee is 96. Ann Lee, 93, came. Ann Lee is 80. Ann Lee, 95/60"
     found = echoes(text, [span(text, "Ann Lee"), *(

@@ -42,6 +42,7 @@ def read(marked: str) -> tuple[str, list[PhiSpan]]:
         ("lives in <CITY:Reno>, Elko", [("CITY", "Reno")]),
         ("ended <DOCTOR:YUM>/sib   job", [("DOCTOR", "YUM/sib")]),
         ("pager #<PHONE:6084>", [("PHONE", "#6084")]),
+        ("Prescription RP <IDNUM:7385066> was", [("IDNUM", "RP 7385066")]),
         ("lic RN <LICENSE:06 2801>", [("LICENSE", "RN 06 2801")]),
         ("for <PATIENT:De La Rosa>, <PATIENT:Vijay>", [("PATIENT", "De La Rosa, Vijay")]),
         ("saw De La <PATIENT:Rosa> today", [("PATIENT", "De La Rosa")]),

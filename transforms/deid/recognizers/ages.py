@@ -49,7 +49,8 @@ _AGE_BEFORE: Final = re.compile(
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
     r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |, (?=\d+\s*(?:\n|\Z))|(?: is|'s| was) (?:now )?)\Z"
-    r"|\bwho (?:is|was) (?:now )?\Z"
+    r"|\bwho (?:is|was) (?:now )?\Z|\breached \Z"
+    r"|\b(?:cancer|stroke|dementia|disease|mi|chf|cva|leukemia|lymphoma|failure) at \Z"
     r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
 )
 _PATIENT_BEFORE: Final = re.compile(r"\b(?:patient|pt)(?:\sis|'s|\swas)\s(?:now\s)?\Z")

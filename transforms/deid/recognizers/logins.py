@@ -22,6 +22,7 @@ _BY: Final = re.compile(
     r"(?:\b(?:by|id|to|via|user|term|from|epcs:|operator|access:|prior|entered|scanned|clerk|tech|rn|md|lpn|np|do|pa|cna"
     r"|e-sig)[ \t\n]{1,2}|\(|\[|(?:/|-|\)) ?\n?|(?:\b[ap]m|\b\d\d:?\d\d)[ \t]{1,2})\Z"
 )
+_SIGNER: Final = re.compile(r"\b(?:rn|lpn|clerk|operator|user|placed by|cosigned by)[ \t]{1,2}\Z")
 _STAMPED: Final = re.compile(
     rf" by[ \t\n]{_TOKEN}(?=,?[ \t\n](?:at |on |@ ?)?(?:\d\d?:?\d\d|\d\d?[/-]\d|\d\d? ?[ap]m))"
 )
@@ -113,6 +114,8 @@ class Logins(ClinicalRecognizer):
         if len(letters) < _SHORTEST:
             return False
         if _DIGITS.match(login):
+            if _SIGNER.search(note.lowered, max(0, start - 10), start) and not self._lexicon.abbreviates(letters):
+                return True
             return self._holds_name(letters) or letters[:4] in heads or letters[1:5] in heads
         # Letters alone: an initial before or behind a surname of this note or of the census, in small letters.
         if not note.mixed and note.lowered[start - 1] not in "(/":

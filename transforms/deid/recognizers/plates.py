@@ -11,6 +11,7 @@ from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, ta
 
 _TABLE: Final = table("plates.toml")
 _VEHICLES: Final = frozenset(_TABLE["vehicles"].split())
+_PLATES: Final = frozenset(("plate", "plates", "registration", "placard"))
 _NO_LETTERS: Final = frozenset(_TABLE["no_letters"].split())
 
 _REACH: Final = 44
@@ -42,15 +43,16 @@ class Plates(ClinicalRecognizer):
             stop = min(len(note.text), begin + _REACH)
             ends = _SENTENCE_ENDS.search(note.text, begin, stop)
             for plate in _PLATE.finditer(note.text, begin, ends.start() if ends else stop):
-                if self._is_plate(plate.group()):
+                if self._is_plate(plate.group(), named=word in _PLATES):
                     yield Found(*plate.span(), "VEHICLE", 0.7)
 
-    def _is_plate(self, written: str) -> bool:
+    def _is_plate(self, written: str, *, named: bool) -> bool:
+        """Whether it has a plate's form; `named`: a word for a plate is before it, so any letters will do."""
         count = sum(char.isalnum() for char in written)
         digits = sum(char.isdigit() for char in written)
         if not (_FEWEST <= count <= _MOST and digits >= 2):
             return False
-        return all(self._may_stand(group) for group in _GROUP.findall(written))
+        return named or all(self._may_stand(group) for group in _GROUP.findall(written))
 
     def _may_stand(self, group: str) -> bool:
         """Whether letters may be a plate's: not `45 MPH`, nor `AT 1120`."""

@@ -13,6 +13,7 @@ from transforms.deid.recognizers.plates import Plates
         ("keys to truck (B26 VPS) to security", "B26 VPS"),
         ("Drives a Tundra (808 XBX) to church", "808 XBX"),
         ("Tow slip in chart for 4ZHD948.", "4ZHD948"),
+        ("placard done for plate 0909 SE.", "0909 SE"),
         ("VEH CHZ-95K. MED CONTROL", "CHZ-95K"),
     ],
 )
