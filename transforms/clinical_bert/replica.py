@@ -21,7 +21,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, own_head, positions, read_json
 from transforms.clinical_bert.encoder import Encoder, Precision, WindowRunner, pick_device, pick_dtype
-from transforms.clinical_bert.heads import Encoded, Head, open_head
+from transforms.clinical_bert.heads import EncodedNotes, Head, open_head
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
 from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
@@ -169,8 +169,7 @@ class _Shared:
     @torch.inference_mode()
     def annotate(self, texts: Sequence[str]) -> tuple[dict[str, list[Any]], list[int]]:
         tokens = self._tokenizer(texts)
-        states = self._encoder.encode(tokens)
-        notes = [Encoded(*parts) for parts in zip(texts, tokens, states, strict=True)]
+        notes = EncodedNotes.of(texts, tokens, torch.cat(self._encoder.encode(tokens)))
         return {name: head(notes) for name, head in self.heads.items()}, [len(note) for note in tokens]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import tiny
-from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.heads.readmission import ChunkHead, chunk_tokens
 from transforms.clinical_bert.heads.tokens import TokenHead, decode, innermost, split_label, word_bounds
@@ -62,7 +62,7 @@ class Marker:
         (tokens,) = TOKENIZE([text])
         assert len(tokens) == len(per_token)
         states = torch.eye(len(self.labels))[[self.labels.index(label) for label in per_token]]
-        (found,) = self.head([Encoded(text, tokens, states)])
+        (found,) = self.head(EncodedNotes.of([text], [tokens], states))
         return [(text[s.start : s.end], s.label, s.score) for s in found]
 
 
@@ -77,7 +77,7 @@ def test_entities_have_their_text_and_innermost_section() -> None:
     text = "the fever\n\nchest pain"
     marker = Marker(["O", "B-Disease", "I-Disease"])
     (tokens,) = TOKENIZE([text])
-    (found,) = marker.head([Encoded(text, tokens, torch.eye(3)[[0, 1, 1, 2]])])
+    (found,) = marker.head(EncodedNotes.of([text], [tokens], torch.eye(3)[[0, 1, 1, 2]]))
     sections = [
         {"section_id": 0, "start": 0, "end": len(text)},
         {"section_id": 1, "start": 11, "end": len(text)},
@@ -139,7 +139,7 @@ def test_codes_are_billable_and_their_evidence_is_in_the_text() -> None:
     states = torch.randn(len(tokens), 16, generator=torch.Generator().manual_seed(2))
     labels = ["E11.9", "E11", "no such code", "I10"]  # a category and a nonsense code can't come out
     head = IcdHead(labels, attention(), 0.0, CodingOptions(), CodeTable.shipped())
-    (hits,) = head([Encoded(text, tokens, states)])
+    (hits,) = head(EncodedNotes.of([text], [tokens], states))
     assert sorted(hit.code for hit in hits) == ["E11.9", "I10"]
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     for row in head.rows(hits, text, []):
@@ -148,7 +148,7 @@ def test_codes_are_billable_and_their_evidence_is_in_the_text() -> None:
         for span in row["evidence"]:
             assert text[span["start"] : span["end"]] == span["text"]
     (none,) = IcdHead(labels, attention(), 0.0, CodingOptions(threshold=1.0), CodeTable.shipped())(
-        [Encoded(text, tokens, states)]
+        EncodedNotes.of([text], [tokens], states)
     )
     assert none == []
 
@@ -161,7 +161,7 @@ def test_a_chunk_is_scored_from_the_mean_of_its_own_tokens() -> None:
     states[:318, 0] = 1.0
     states[318:, 1] = 1.0
     weight = torch.tensor([[2.0, -2.0, 0.0, 0.0]])
-    (scores,) = ChunkHead(weight, torch.zeros(1))([Encoded(text, tokens, states)])
+    (scores,) = ChunkHead(weight, torch.zeros(1))(EncodedNotes.of([text], [tokens], states))
     assert scores == pytest.approx([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))], abs=1e-6)
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, own_head, read_json
-from transforms.clinical_bert.heads.base import Encoded, Head
+from transforms.clinical_bert.heads.base import EncodedNotes, Head
 from transforms.clinical_bert.heads.hugging_face import token_head
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.heads.readmission import ChunkHead
@@ -21,7 +21,7 @@ from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
 from transforms.icd.coding import CodingOptions
 from transforms.icd.table import CodeTable
 
-__all__ = ["Encoded", "Head", "open_head"]
+__all__ = ["EncodedNotes", "Head", "open_head"]
 
 
 def open_head(name: str, folder: Path, dtype: torch.dtype, device: torch.device, options: Any = None) -> Head:

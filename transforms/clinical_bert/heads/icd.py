@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.tokens import word_bounds
+from transforms.clinical_bert.windows import Tokens
 from transforms.icd.coding import CodeHit, CodingOptions, evidence, select
 from transforms.icd.table import SYSTEM, CodeTable
 
@@ -99,8 +100,11 @@ class IcdHead:
         self._options = options
         self._table = table
 
-    def __call__(self, notes: Sequence[Encoded]) -> list[list[CodeHit]]:
-        return [self._codes(note) for note in notes]
+    def __call__(self, notes: EncodedNotes) -> list[list[CodeHit]]:
+        return [
+            self._codes(text, tokens, notes.states_of(i))
+            for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
+        ]
 
     def rows(self, result: list[CodeHit], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ARG002
         return [
@@ -114,23 +118,23 @@ class IcdHead:
             for hit in result
         ]
 
-    def _codes(self, note: Encoded) -> list[CodeHit]:
-        if not len(note.tokens):
+    def _codes(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[CodeHit]:
+        if not len(tokens):
             return []
-        scores = torch.sigmoid(self._attention.logits(note.states)).cpu().numpy()
+        scores = torch.sigmoid(self._attention.logits(states)).cpu().numpy()
         scores = np.where(self._billable, scores, np.float32(-1))
         chosen = select(scores, self._threshold, self._options.top_k)
         if not chosen or not self._options.spans:
             return [CodeHit(self._labels[label], float(scores[label]), []) for label in chosen]
-        bounds = word_bounds(note.tokens)
-        starts = note.tokens.starts[bounds[:-1]].tolist()
-        ends = note.tokens.ends[bounds[1:] - 1].tolist()
-        weights = np.add.reduceat(self._attention.attention(note.states, chosen).cpu().numpy(), bounds[:-1], axis=0)
+        bounds = word_bounds(tokens)
+        starts = tokens.starts[bounds[:-1]].tolist()
+        ends = tokens.ends[bounds[1:] - 1].tolist()
+        weights = np.add.reduceat(self._attention.attention(states, chosen).cpu().numpy(), bounds[:-1], axis=0)
         return [
             CodeHit(
                 self._labels[label],
                 float(scores[label]),
-                evidence(note.text, weights[:, i], starts, ends, self._options),
+                evidence(text, weights[:, i], starts, ends, self._options),
             )
             for i, label in enumerate(chosen)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from transforms.clinical_bert.encoder import Job, WindowRunner
-from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.windows import Tokens, Window, plan
 from transforms.readmission import chunk_spans
 
@@ -38,17 +38,20 @@ class ChunkHead:
         self._weight = weight.float()
         self._bias = bias.float()
 
-    def __call__(self, notes: Sequence[Encoded]) -> list[list[float]]:
-        return [self._scores(note) for note in notes]
+    def __call__(self, notes: EncodedNotes) -> list[list[float]]:
+        return [
+            self._scores(text, tokens, notes.states_of(i))
+            for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
+        ]
 
     def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
         return result
 
-    def _scores(self, note: Encoded) -> list[float]:
-        bounds = chunk_tokens(note.text, note.tokens)
+    def _scores(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[float]:
+        bounds = chunk_tokens(text, tokens)
         if not bounds:
             return []
-        means = torch.stack([note.states[first:last].float().mean(dim=0) for first, last in bounds])
+        means = torch.stack([states[first:last].float().mean(dim=0) for first, last in bounds])
         scores = torch.sigmoid(torch.nn.functional.linear(means, self._weight, self._bias))
         return [float(score) for score in scores[:, 0].tolist()]
 

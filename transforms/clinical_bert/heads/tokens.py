@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from transforms.clinical_bert.heads.base import Encoded
+from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import Tokens
 
@@ -220,14 +220,17 @@ class TokenHead:
         self._is_outside = names == OUTSIDE
         self._same_name = names[:, None] == names[None, :]
 
-    def __call__(self, notes: Sequence[Encoded]) -> list[list[Span]]:
+    def __call__(self, notes: EncodedNotes) -> list[list[Span]]:
         """The spans of each note.
 
         Raises:
             FloatingPointError: a score is not a number.
             UnreadTextError: `options.whole`, and no token holds some letter or digit.
         """
-        return [self._spans(note) for note in notes]
+        return [
+            self._spans(text, tokens, notes.states_of(i))
+            for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
+        ]
 
     def rows(self, result: list[Span], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Entities. The assertion columns stay null: the stage `assertion` fills them."""
@@ -245,20 +248,20 @@ class TokenHead:
             for i, (span, section_id) in enumerate(zip(result, ids, strict=True))
         ]
 
-    def _spans(self, note: Encoded) -> list[Span]:
-        if self._options.whole and (at := first_unread(note.text, note.tokens)) is not None:
+    def _spans(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[Span]:
+        if self._options.whole and (at := first_unread(text, tokens)) is not None:
             raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
-        bounds = text_word_bounds(note.text, note.tokens)
+        bounds = text_word_bounds(text, tokens)
         if len(bounds) == 1:
             return []
-        tokens = np.concatenate([self._probabilities(piece) for piece in torch.split(note.states, _PIECE)])
-        if not np.isfinite(tokens).all():  # the largest of NaNs is the first class, which is mostly `O`
+        scores_of_tokens = np.concatenate([self._probabilities(piece) for piece in torch.split(states, _PIECE)])
+        if not np.isfinite(scores_of_tokens).all():  # the largest of NaNs is the first class, which is mostly `O`
             raise FloatingPointError("the token classifier gave scores that are not numbers")
-        words = np.add.reduceat(tokens, bounds[:-1], axis=0) / np.diff(bounds)[:, None]
+        words = np.add.reduceat(scores_of_tokens, bounds[:-1], axis=0) / np.diff(bounds)[:, None]
         labels, scores = self._name(words)
-        starts = note.tokens.starts[bounds[:-1]].tolist()
-        ends = note.tokens.ends[bounds[1:] - 1].tolist()
-        spans = (_trimmed(note.text, span) for span in _join(labels, scores, starts, ends))
+        starts = tokens.starts[bounds[:-1]].tolist()
+        ends = tokens.ends[bounds[1:] - 1].tolist()
+        spans = (_trimmed(text, span) for span in _join(labels, scores, starts, ends))
         return [span for span in spans if span is not None]
 
     def _name(self, words: npt.NDArray[np.float64]) -> tuple[list[tuple[str, str]], list[float]]:
