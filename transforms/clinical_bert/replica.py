@@ -15,15 +15,13 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import torch
-import transformers
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, HEADS
-from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, own_head, positions, read_json
+from transforms.clinical_bert.checkpoints import Checkpoint, own_head, positions, read_json
+from transforms.clinical_bert.checkpoints.loading import load_classifier, load_encoder, load_tokenizer
 from transforms.clinical_bert.encoder import Encoder, Precision, WindowRunner, pick_device, pick_dtype
 from transforms.clinical_bert.heads import EncodedNotes, Head, open_head
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
-from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
 
 WINDOW: Final = 128
@@ -91,7 +89,7 @@ class Replica:
             limit = positions(read_json(folder / "config.json"))
             own = own_head(folder, next(iter(group))) is not None
             size = min(window or (WINDOW if own else limit), limit)
-            tokenizer = _tokenizer(folder)
+            tokenizer = load_tokenizer(folder)
             if alone:
                 self._models.append(_Classifier(folder, list(group), tokenizer, size, self.dtype, self.device))
             else:
@@ -157,9 +155,7 @@ class _Shared:
         device: torch.device,
         options: Mapping[str, Any],
     ) -> None:
-        model = _load(AutoModel, folder, dtype, device)
-        if hasattr(model, "pooler"):
-            model.pooler = None  # no head reads it, and many checkpoints hold no weights for it
+        model = load_encoder(folder, dtype, device)
         self._tokenizer = tokenizer
         self._encoder = Encoder(model, tokenizer, window=window)
         self.heads: dict[str, Head] = {
@@ -185,7 +181,7 @@ class _Classifier:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        model = _load(AutoModelForSequenceClassification, folder, dtype, device)
+        model = load_classifier(folder, dtype, device)
         self._tokenizer = tokenizer
         # The [CLS] state sums up what the classifier sees, so it is given as much of a chunk as it takes.
         window = max(window, positions(read_json(folder / "config.json")))
@@ -209,38 +205,3 @@ def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
         characters += len(texts[i])
     if group:
         yield group
-
-
-def _tokenizer(folder: Path) -> NoteTokenizer:
-    try:
-        shapes = uses_shapes(read_json(folder / "config.json"))
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return NoteTokenizer(tokenizer, shapes=shapes)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot load the tokenizer of {str(folder)!r}: {type(error).__name__}") from error
-
-
-def _load(auto_class: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    """Loads a model whose weights are all in the checkpoint, but for a pooler that nothing reads."""
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        model, report = auto_class.from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"cannot load the model of {str(folder)!r}: {type(error).__name__}") from error
-    finally:
-        transformers.logging.set_verbosity(level)
-    sequence = auto_class is AutoModelForSequenceClassification
-    missing = [key for key in report["missing_keys"] if sequence or not key.startswith("pooler.")]
-    if missing or report["mismatched_keys"]:
-        named = ", ".join(missing[:3]) or "some are of another shape"
-        raise CheckpointError(f"the checkpoint {str(folder)!r} lacks weights of its own model: {named}")
-    return model.to(device).eval()

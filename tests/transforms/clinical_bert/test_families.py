@@ -263,7 +263,7 @@ def test_a_vocabulary_that_nothing_here_reads_is_refused(
 ) -> None:
     folder = Path(shutil.copytree(built["XLMRoberta"], tmp_path / "copy"))
     (folder / "tokenizer.json").rename(folder / "sentencepiece.bpe.model")
-    monkeypatch.setattr("transforms.clinical_bert.checkpoints.find_spec", lambda _: None)
+    monkeypatch.setattr("transforms.clinical_bert.checkpoints.files.find_spec", lambda _: None)
     with pytest.raises(CheckpointError, match=r"sentencepiece only: install it, or put beside it the tokenizer\.json"):
         resolve(str(folder), "deid")
 

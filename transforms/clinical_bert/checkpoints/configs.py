@@ -1,0 +1,61 @@
+"""What a checkpoint's config.json says of its positions and labels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from transforms.clinical_bert.checkpoints.errors import CheckpointError
+
+_MADE_UP: Final = re.compile(r"LABEL_\d+")
+_FROM_PADDING: Final = frozenset(
+    (
+        *("camembert", "data2vec-text", "longformer", "mpnet"),
+        *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"),
+    )
+)
+"""Model types that count positions from the padding id plus one."""
+
+
+def positions(config: dict[str, Any]) -> int:
+    """How many tokens the encoder takes at once, special tokens included.
+
+    The tokenizer's `model_max_length` is not asked: some clinical checkpoints claim 1e30.
+
+    Raises:
+        CheckpointError: the config names no number of positions.
+    """
+    limit = config.get("max_position_embeddings")
+    if not isinstance(limit, int) or limit < 1:
+        raise CheckpointError("the checkpoint's config.json names no max_position_embeddings")
+    if config.get("model_type") in _FROM_PADDING:
+        padding = config.get("pad_token_id")
+        # RoBERTa's 514 are 512 usable ones. All of these have the padding id 1 unless they name another.
+        return limit - (1 if padding is None else int(padding)) - 1
+    return limit
+
+
+def label_names(config: dict[str, Any], source: str) -> list[str]:
+    """The labels of a Hugging Face classifier, in the order of its weights.
+
+    Args:
+        config: the content of its config.json.
+        source: the checkpoint's name, for the message.
+
+    Raises:
+        CheckpointError: there are none, they are not numbered from 0, or they are the names that transformers
+            makes up (`LABEL_0`), which say nothing.
+    """
+    labels = config.get("id2label")
+    if not isinstance(labels, dict) or not labels:
+        raise CheckpointError(f"checkpoint {source!r}: its config.json has no id2label, which names the head's labels")
+    if set(labels) != {str(number) for number in range(len(labels))} or not all(
+        isinstance(label, str) and label for label in labels.values()
+    ):
+        raise CheckpointError(f"checkpoint {source!r}: id2label in its config.json does not name the labels 0, 1, 2 …")
+    if made_up := [label for label in labels.values() if _MADE_UP.fullmatch(label)]:
+        raise CheckpointError(
+            f"checkpoint {source!r}: its labels have no names, only {made_up[0]} and so on: write into id2label of its "
+            "config.json what each stands for, as its model card says"
+        )
+    return [labels[str(number)] for number in range(len(labels))]

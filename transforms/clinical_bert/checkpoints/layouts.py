@@ -1,0 +1,102 @@
+"""Whether a folder holds what a head needs: our own layout, or a Hugging Face class that fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transforms.clinical_bert.catalogue import HEADS, TOKEN_CLASSIFICATION, TOKEN_CLASSIFIERS, HeadSpec
+from transforms.clinical_bert.checkpoints.configs import label_names, positions
+from transforms.clinical_bert.checkpoints.errors import CheckpointError
+from transforms.clinical_bert.checkpoints.files import (
+    digest,
+    own_head,
+    read_json,
+    tensor_shapes,
+    tokenizer_files,
+    weight_files,
+)
+
+
+def encoder_files(folder: Path, source: str) -> tuple[list[Path], dict[str, Any], dict[str, tuple[int, ...]]]:
+    """The files of the encoder and its tokenizer, its config, and the shapes of its tensors."""
+    if not folder.is_dir():
+        raise CheckpointError(f"no such checkpoint folder: {str(folder)!r}")
+    config = read_json(folder / "config.json")
+    positions(config)
+    files = weight_files(folder)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in files:
+        shapes |= tensor_shapes(path)
+    if not any(name.endswith("embeddings.weight") for name in shapes):
+        raise CheckpointError(f"checkpoint {source!r} holds no encoder weights")
+    return [*files, folder / "config.json", *tokenizer_files(folder)], config, shapes
+
+
+def inspect(folder: Path, head: str, source: str) -> str:
+    """Checks that the folder serves the head and returns the digest of what decides its results."""
+    files, config, shapes = encoder_files(folder, source)
+    spec = HEADS[head]
+    description = own_head(folder, head)
+    if description is not None:
+        weights = description.with_suffix(".safetensors")
+        _check_own(spec, read_json(description), tensor_shapes(weights), source)
+        files += [description, weights]
+    else:
+        _check_hugging_face(spec, config, shapes, source)
+    return digest(files)
+
+
+def _check_own(spec: HeadSpec, description: dict[str, Any], shapes: dict[str, tuple[int, ...]], source: str) -> None:
+    labels = description.get("labels")
+    if description.get("kind") != spec.kind or not isinstance(labels, list) or not labels:
+        raise CheckpointError(f"checkpoint {source!r}: heads/{spec.name}.json is not of kind {spec.kind} with labels")
+    if not any(shape and shape[0] == len(labels) for shape in shapes.values()):
+        raise CheckpointError(f"checkpoint {source!r}: heads/{spec.name}.safetensors does not fit its labels")
+
+
+def _check_hugging_face(
+    spec: HeadSpec, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], source: str
+) -> None:
+    architectures = config.get("architectures") or []
+    named = ", ".join(map(str, architectures)) or "none named"
+    lacks = f"checkpoint {source!r} lacks the weights of the head {spec.name!r}"
+    if spec.task is None:
+        raise CheckpointError(
+            f"{lacks}: it needs heads/{spec.name}.json and .safetensors as `notemill train {spec.name}` writes them"
+        )
+    fitting = [name for name in architectures if str(name).endswith(spec.task)]
+    if not fitting:
+        raise CheckpointError(f"{lacks}: its class is {named}, *{spec.task} is needed (`notemill train` makes one)")
+    if spec.kind == TOKEN_CLASSIFICATION:
+        _check_token_classifier(str(fitting[0]), config, shapes, source, lacks)
+        return
+    classes = {
+        shape[0]
+        for name, shape in shapes.items()
+        if name.startswith(("classifier.", "score.")) and name.endswith("weight") and shape
+    }
+    # Two classes are the default of transformers, which then writes no id2label.
+    if not classes & {1, 2}:
+        raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for one class or two")
+
+
+def _check_token_classifier(
+    architecture: str, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], source: str, lacks: str
+) -> None:
+    if architecture not in TOKEN_CLASSIFIERS:
+        known = ", ".join(sorted(name.removesuffix("ForTokenClassification") for name in TOKEN_CLASSIFIERS))
+        raise CheckpointError(
+            f"checkpoint {source!r}: token classification with {architecture} is not supported; supported: {known}"
+        )
+    if config.get("model_type") == "big_bird" and config.get("attention_type") != "original_full":
+        # Its sparse attention turns itself off at the first short text, so results would depend on the order.
+        raise CheckpointError(
+            f'checkpoint {source!r}: BigBird is supported with full attention only: set "attention_type": '
+            '"original_full" in its config.json'
+        )
+    labels = label_names(config, source)
+    last = TOKEN_CLASSIFIERS[architecture][-1]
+    weight, bias = shapes.get(f"{last}.weight"), shapes.get(f"{last}.bias")
+    if not weight or weight[0] != len(labels) or bias != (len(labels),):
+        raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for its {len(labels)} labels")
