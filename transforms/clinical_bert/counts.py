@@ -1,0 +1,34 @@
+"""What the encoder did: the account that a run's manifest gives of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass
+class Counts:
+    """Sums over all windows of all notes so far.
+
+    Attributes:
+        tokens: of the notes, without special tokens; a token in two windows counts once.
+        windows: that cover them.
+        repeated_windows: of these, not run, because the same window had been or was being run.
+        positions: that went through the encoder, with special tokens, tokens in two windows and padding.
+        padding: of these, the ones that only fill up a batch.
+        repeated_positions: that did not go through it, for they are those of repeated windows.
+        truncated_tokens: that no window covers; always zero, for one that is not would be an error.
+    """
+
+    tokens: int = 0
+    windows: int = 0
+    repeated_windows: int = 0
+    positions: int = 0
+    padding: int = 0
+    repeated_positions: int = 0
+    truncated_tokens: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, item.name) - getattr(other, item.name) for item in fields(self)))
