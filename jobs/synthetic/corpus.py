@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jobs.synthetic import phi
+from jobs.synthetic.copying import COPIED_KINDS, copy_forward
 from jobs.synthetic.notes import Case, Note, write_note
 from jobs.synthetic.parts import Chart
 from jobs.synthetic.patients import Patient, make_patient
@@ -32,7 +33,9 @@ class Written:
     first: bool
 
 
-def patient_notes(index: int, seed: int, wording: Wording, notes_per_patient: float | None) -> Iterator[Written]:
+def patient_notes(
+    index: int, seed: int, wording: Wording, notes_per_patient: float | None, copied: float = 0.0
+) -> Iterator[Written]:
     """All notes of patient `index`: they depend on nothing but the arguments.
 
     Args:
@@ -40,7 +43,10 @@ def patient_notes(index: int, seed: int, wording: Wording, notes_per_patient: fl
         seed: the corpus's seed.
         wording: which phrasings, forms and names may be used.
         notes_per_patient: notes a patient on average; None lets the story run its course (about nine).
+        copied: how likely a section of a day's note is yesterday's; see `copying`.
     """
+    # What is copied is drawn apart, so that all other text is the same with and without copying.
+    copier = random.Random(f"notemill/{seed}/{index}/copied")
     # A text seed goes through SHA-512, so neighbouring patients share nothing.
     rng = random.Random(f"notemill/{seed}/{index}")
     book = Book.load(wording)
@@ -55,8 +61,13 @@ def patient_notes(index: int, seed: int, wording: Wording, notes_per_patient: fl
             planned = sorted(rng.sample(planned, left))
         chart = Chart(chart)
         case = Case(book, patient, story.background, stay, rng)
+        latest: dict[str, Note] = {}
         for number, (when, kind) in enumerate(planned):
             note = write_note(kind, when, chart, case)
+            if copied and kind in COPIED_KINDS:
+                if kind in latest:
+                    note = copy_forward(note, latest[kind], copied, copier)
+                latest[kind] = note
             yield Written(f"{stay.encounter_id}-N{number + 1:02}", patient, stay, note, number == 0)
         if left is not None:
             left -= len(planned)

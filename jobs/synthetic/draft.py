@@ -56,9 +56,14 @@ class Fragment:
 
 
 class Draft:
-    """Text that grows at its end, and the spans in it."""
+    """Text that grows at its end, and the spans in it.
 
-    __slots__ = ("_parts", "codes", "entities", "length", "phi", "sections")
+    Attributes:
+        codes: each code with the places where the text says so.
+        closing: where the sections end and the signature and the like begin; None where that was not said.
+    """
+
+    __slots__ = ("_parts", "closing", "codes", "entities", "length", "phi", "sections")
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -66,7 +71,8 @@ class Draft:
         self.phi: list[PhiSpan] = []
         self.entities: list[EntitySpan] = []
         self.sections: list[SectionSpan] = []
-        self.codes: dict[str, None] = {}
+        self.codes: dict[str, list[int]] = {}
+        self.closing: int | None = None
 
     def put(self, text: str) -> None:
         """Writes text that is neither PHI nor an entity."""
@@ -99,7 +105,7 @@ class Draft:
 
     def add_code(self, code: str) -> None:
         """Notes that the text says the patient has, or had, what `code` (ICD-10-CM) stands for."""
-        self.codes[code] = None
+        self.codes.setdefault(code, []).append(max(0, self.length - 1))
 
     def end_line(self) -> None:
         """Starts a new line, unless the text stands at the beginning of one."""
@@ -122,7 +128,7 @@ class Draft:
         self.phi.extend(PhiSpan(label, start + at, end + at) for label, start, end in fragment.phi)
         self.entities.extend(EntitySpan(label, start + at, end + at, a) for label, start, end, a in fragment.entities)
         for code in fragment.codes:
-            self.codes[code] = None
+            self.codes.setdefault(code, []).append(at)
 
     def text(self) -> str:
         """What has been written so far."""

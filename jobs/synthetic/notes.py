@@ -166,7 +166,7 @@ def admission_note(scene: Scene, chart: Chart) -> None:
 
 
 def progress_note(scene: Scene, chart: Chart) -> None:
-    """A day's note, much of it copied from the days before."""
+    """A day's note, its histories copied from the days before (see `copying` for the rest)."""
     if scene.chance(0.75):
         parts.header(scene, "progress note", parts.identity_fields(scene, ["visit"], ["attending"]))
     else:
@@ -204,6 +204,8 @@ def progress_note(scene: Scene, chart: Chart) -> None:
         scene.say("assess_open")
         scene.heading("plan")
         parts.plan(scene)
+    scene.draft.end_line()
+    scene.draft.closing = scene.draft.length
     parts.extras(scene, 0.3)
     parts.signature(scene)
 

@@ -31,9 +31,9 @@ def notes() -> list[Written]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**31), st.integers(0, 10**6), st.sampled_from(["all", "train", "heldout"]))
-def test_spans_lie_in_the_text_and_sections_tile_it(seed: int, index: int, wording: Wording) -> None:
-    for item in patient_notes(index, seed, wording, 6):
+@given(st.integers(0, 2**31), st.integers(0, 10**6), st.sampled_from(["all", "train", "heldout"]), st.floats(0, 1))
+def test_spans_lie_in_the_text_and_sections_tile_it(seed: int, index: int, wording: Wording, copied: float) -> None:
+    for item in patient_notes(index, seed, wording, 6, copied):
         note, text = item.note, item.note.text
         previous = 0
         for _, label, start, end, surface in gold.phi_rows("n", note):
