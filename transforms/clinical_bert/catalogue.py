@@ -14,44 +14,50 @@ from typing import Final
 TOKEN_CLASSIFICATION: Final = "token_classification"
 LABEL_ATTENTION: Final = "label_attention"
 CHUNK_CLASSIFICATION: Final = "chunk_classification"
+EMBEDDING: Final = "embedding"
 
 _TASK_OF_KIND: Final = {
     TOKEN_CLASSIFICATION: "ForTokenClassification",
     CHUNK_CLASSIFICATION: "ForSequenceClassification",
 }
 
-TOKEN_CLASSIFIERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+ENCODERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        f"{family}ForTokenClassification": ("classifier",)
-        for family in (
-            "Albert",
-            "Bert",
-            "BigBird",
-            "Camembert",
-            "ConvBert",
-            "Data2VecText",
-            "Deberta",
-            "DebertaV2",
-            "DistilBert",
-            "Electra",
-            "Ernie",
-            "Longformer",
-            "MPNet",
-            "MegatronBert",
-            "MobileBert",
-            "RemBert",
-            "Roberta",
-            "RobertaPreLayerNorm",
-            "XLMRoberta",
-            "XLMRobertaXL",
-        )
+        "albert": "Albert",
+        "bert": "Bert",
+        "big_bird": "BigBird",
+        "camembert": "Camembert",
+        "convbert": "ConvBert",
+        "data2vec-text": "Data2VecText",
+        "deberta": "Deberta",
+        "deberta-v2": "DebertaV2",
+        "distilbert": "DistilBert",
+        "electra": "Electra",
+        "ernie": "Ernie",
+        "longformer": "Longformer",
+        "megatron-bert": "MegatronBert",
+        "mobilebert": "MobileBert",
+        "modernbert": "ModernBert",
+        "mpnet": "MPNet",
+        "rembert": "RemBert",
+        "roberta": "Roberta",
+        "roberta-prelayernorm": "RobertaPreLayerNorm",
+        "xlm-roberta": "XLMRoberta",
+        "xlm-roberta-xl": "XLMRobertaXL",
     }
+)
+"""`model_type` of a config.json -> how the names of its classes in transformers begin.
+
+Families whose tokenizer or window has not one special token at either end (XLNet, GPT, T5 and the like) are not here.
+"""
+
+TOKEN_CLASSIFIERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {f"{family}ForTokenClassification": ("classifier",) for family in ENCODERS.values()}
     | {"ModernBertForTokenClassification": ("head", "classifier")}
 )
 """Class of transformers -> its modules between the encoder's last hidden states and the logits, in order.
 
-Dropout, which does nothing outside training, is left out; the last module is always one linear layer. Classes whose
-tokenizer or window has not one special token at either end (XLNet, GPT, T5 and the like) are not here.
+Dropout, which does nothing outside training, is left out; the last module is always one linear layer.
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ def deberta(words: Sequence[str]) -> Any:
     return transformers.DebertaV2Tokenizer(vocab=[*special, *_pieces(words)])
 
 
+def big_bird(words: Sequence[str]) -> Any:
+    """BigBird's tokenizer, a unigram model with the special tokens of BERT around it."""
+    special = [(token, 0.0) for token in ("<pad>", "</s>", "<s>", "<unk>", "[CLS]", "[SEP]", "[MASK]")]
+    return transformers.BigBirdTokenizer(vocab=[*special, *_pieces(words)])
+
+
 _SIZES = {"hidden_size": WIDTH, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 FAMILIES: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "Bert": (word_piece, {**_SIZES, "max_position_embeddings": 64}),
@@ -77,6 +83,15 @@ FAMILIES: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "DistilBert": (
         word_piece,
         {"dim": WIDTH, "n_layers": 1, "n_heads": 2, "hidden_dim": 8, "max_position_embeddings": 64},
+    ),
+    "MegatronBert": (word_piece, {**_SIZES, "max_position_embeddings": 64}),
+    "Longformer": (
+        byte_level,
+        {**_SIZES, "max_position_embeddings": 66, "pad_token_id": 1, "attention_window": [8]},
+    ),
+    "BigBird": (
+        big_bird,
+        {**_SIZES, "max_position_embeddings": 64, "block_size": 4, "num_random_blocks": 1, "pad_token_id": 0},
     ),
     "Electra": (word_piece, {**_SIZES, "embedding_size": WIDTH, "max_position_embeddings": 64}),
     "Albert": (word_piece, {**_SIZES, "embedding_size": WIDTH, "max_position_embeddings": 64, "pad_token_id": 0}),
@@ -105,17 +120,9 @@ def classifier(
         marked: word -> its label; every other word is `O`.
         random: leave the weights as they are made, for comparisons with transformers.
     """
-    make_tokenizer, sizes = FAMILIES[family]
-    tokenizer = make_tokenizer([*WORDS, *marked])
-    config = getattr(transformers, f"{family}Config")(
-        vocab_size=len(tokenizer),
-        id2label=dict(enumerate(labels)),
-        num_labels=len(labels),
-        initializer_range=0.2,
-        **sizes,
+    model, tokenizer = _made(
+        family, "ForTokenClassification", marked, id2label=dict(enumerate(labels)), num_labels=len(labels)
     )
-    torch.manual_seed(3)
-    model = getattr(transformers, f"{family}ForTokenClassification")(config)
     if not random:
         _construct(model, tokenizer, labels, marked)
     model.save_pretrained(folder)
@@ -123,10 +130,34 @@ def classifier(
     return folder
 
 
+def random(folder: Path, family: str, task: str, **config: Any) -> Path:
+    """Saves a model with random weights, and its tokenizer.
+
+    Args:
+        folder: where to.
+        family: of `FAMILIES`.
+        task: how its class is called behind the family: `Model`, `ForMaskedLM`, `ForSequenceClassification` ...
+        config: what is to differ from the family's sizes.
+    """
+    model, tokenizer = _made(family, task, (), **config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _made(family: str, task: str, words: Iterable[str], **config: Any) -> tuple[Any, Any]:
+    make_tokenizer, sizes = FAMILIES[family]
+    tokenizer = make_tokenizer([*WORDS, *words])
+    values = {"vocab_size": len(tokenizer), "initializer_range": 0.2, **sizes, **config}
+    torch.manual_seed(3)
+    return getattr(transformers, f"{family}{task}")(getattr(transformers, f"{family}Config")(**values)), tokenizer
+
+
 @torch.no_grad()
 def _construct(model: Any, tokenizer: Any, labels: Sequence[str], marked: Mapping[str, str]) -> None:
     for name, parameter in model.named_parameters():
-        parameter.fill_(1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0)
+        is_norm = "norm" in name.lower() or ".ln." in name
+        parameter.fill_(1.0 if is_norm and name.endswith("weight") else 0.0)
     embeddings = model.get_input_embeddings().weight
     wanted = {word.lower(): list(labels).index(label) for word, label in marked.items()}
     for piece, number in tokenizer.get_vocab().items():

@@ -246,7 +246,7 @@ def edit(folder: Path, **changes: object) -> None:
             {"architectures": ["XLNetForTokenClassification"]},
             r"with XLNetForTokenClassification is not supported; ",
         ),
-        ({"architectures": ["BigBirdForTokenClassification"], "model_type": "big_bird"}, r"original_full"),
+        ({"model_type": "xlnet"}, r"type 'xlnet' is no encoder that is supported; supported: albert, bert,"),
     ],
 )
 def test_what_cannot_serve_is_refused_by_name(

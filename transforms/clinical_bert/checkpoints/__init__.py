@@ -1,11 +1,13 @@
 """Find a checkpoint, and make sure before any work that it holds what a head needs.
 
-Two layouts are known. Our own is a Hugging Face encoder folder with, beside the encoder, `heads/<head>.json`
-(kind, labels, figures) and `heads/<head>.safetensors`, so that one backbone serves many heads. The other is a
-plain Hugging Face checkpoint whose class fits the head (`BertForTokenClassification` and so on).
+Three layouts are known. Our own is a Hugging Face encoder folder with, beside the encoder, `heads/<head>.json`
+(kind, labels, figures) and `heads/<head>.safetensors`, so that one backbone serves many heads. The second is a
+plain Hugging Face checkpoint whose class fits the head (`BertForTokenClassification` and so on; for embeddings any
+encoder). The third is that of PLM-ICD (`plm_icd`).
 
 Only the header of a safetensors file is read here: no tensor is loaded and no model library is imported, so
-that a plan can be checked in a moment. Pickled weights run code when they are loaded and are refused.
+that a plan can be checked in a moment. Pickled weights can run code when they are loaded. They are refused unless
+they are asked for, and then `converting` reads tensors alone out of them. Code in a repository is never run.
 """
 
 from __future__ import annotations

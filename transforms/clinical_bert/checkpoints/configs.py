@@ -17,10 +17,19 @@ _FROM_PADDING: Final = frozenset(
 """Model types that count positions from the padding id plus one."""
 
 
+def model_type(config: dict[str, Any]) -> str:
+    """The family of the encoder, a key of `catalogue.ENCODERS` where it is a known one.
+
+    The first BERTs, BlueBERT among them, were saved before configs named a type.
+    """
+    return str(config.get("model_type") or "bert")
+
+
 def positions(config: dict[str, Any]) -> int:
     """How many tokens the encoder takes at once, special tokens included.
 
-    The tokenizer's `model_max_length` is not asked: some clinical checkpoints claim 1e30.
+    The tokenizer's `model_max_length` is not asked: some clinical checkpoints claim 1e30. Of RoBERTa's 514 positions
+    (Longformer's 4,098) two are never given to a token, for they are counted from the padding id plus one.
 
     Raises:
         CheckpointError: the config names no number of positions.
@@ -28,9 +37,9 @@ def positions(config: dict[str, Any]) -> int:
     limit = config.get("max_position_embeddings")
     if not isinstance(limit, int) or limit < 1:
         raise CheckpointError("the checkpoint's config.json names no max_position_embeddings")
-    if config.get("model_type") in _FROM_PADDING:
+    if model_type(config) in _FROM_PADDING:
         padding = config.get("pad_token_id")
-        # RoBERTa's 514 are 512 usable ones. All of these have the padding id 1 unless they name another.
+        # All of these have the padding id 1 unless they name another.
         return limit - (1 if padding is None else int(padding)) - 1
     return limit
 

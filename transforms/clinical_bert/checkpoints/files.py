@@ -14,8 +14,17 @@ from typing import Any, Final
 
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
 
-_PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.bin", "model.pt", "model.pth")
+WEIGHTS: Final = "model.safetensors"
+INDEX: Final = "model.safetensors.index.json"
+PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+"""Pickled weights as transformers wrote them: one file, or the index of its shards."""
+CODE_LISTS: Final = ("ALL_CODES.txt", "ALL_CODES_50.txt")
+"""Files of PLM-ICD that name the labels which its config does not."""
+
+_OTHER_PICKLES: Final = ("model.bin", "model.pt", "model.pth", "best_model.pt")
+_VOCABULARIES: Final = ("tokenizer.json", "vocab.txt", "vocab.json")
 _SENTENCE_PIECES: Final = ("sentencepiece.bpe.model", "spm.model", "spiece.model")
+_TOKENIZER_SETTINGS: Final = ("tokenizer_config.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 _MAX_HEADER: Final = 100_000_000  # bytes, the limit of the safetensors format
 
 
@@ -34,32 +43,59 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def weight_files(folder: Path) -> list[Path]:
+def safetensors_in(folder: Path) -> bool:
+    """Whether the folder holds weights of an encoder that can be read without running code."""
+    return (folder / WEIGHTS).is_file() or (folder / INDEX).is_file()
+
+
+def pickle_index(folder: Path) -> Path | None:
+    """The pickle of the folder's weights, or the index of its shards; None where there is none."""
+    return next((folder / name for name in (*PICKLES, *_OTHER_PICKLES) if (folder / name).is_file()), None)
+
+
+def shards(index: Path) -> list[Path]:
+    """The files that the index of a sharded checkpoint names.
+
+    Raises:
+        CheckpointError: one lies outside the index's folder.
+    """
+    weight_map = read_json(index).get("weight_map", {})
+    names = sorted({str(name) for name in weight_map.values()})
+    if not names or any(os.path.basename(name) != name for name in names):
+        raise CheckpointError(f"{str(index)!r} names no files, or one outside the checkpoint's folder")
+    return [index.parent / name for name in names]
+
+
+def weight_files(folder: Path, source: str | None = None) -> list[Path]:
     """The safetensors files of the encoder: one, or the shards that the index names.
+
+    Args:
+        folder: the checkpoint.
+        source: what the user called it, for the message.
 
     Raises:
         CheckpointError: there is none, or there are only pickled weights.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = read_json(index).get("weight_map", {})
-        shards = sorted({str(name) for name in names.values()})
-        if any(os.path.basename(shard) != shard for shard in shards):
-            raise CheckpointError(f"{str(index)!r} names a file outside the checkpoint's folder")
-        return [folder / shard for shard in shards]
-    single = folder / "model.safetensors"
-    if single.is_file():
-        return [single]
-    for name in _PICKLES:
-        if (folder / name).is_file():
-            raise CheckpointError(
-                f"{str(folder / name)!r} is a pickle, which can run code when loaded: convert it in a sandbox with "
-                "transformers' save_pretrained, which writes model.safetensors, and name that folder"
-            )
+    if (folder / INDEX).is_file():
+        return shards(folder / INDEX)
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    pickle = pickle_index(folder)
+    if pickle is not None and pickle.name in PICKLES:
+        raise CheckpointError(
+            f"{str(pickle)!r} is a pickle, which can run code when it is loaded: "
+            f"`notemill models fetch {source or folder} --to DIR --convert` reads tensors alone out of it and writes "
+            "safetensors; or set model.pickled = true, which does the same before each run that finds it new"
+        )
+    if pickle is not None:
+        raise CheckpointError(
+            f"{str(pickle)!r} is a pickle of no standard form: save it as model.safetensors with the names of its own "
+            "class, by transformers' save_pretrained"
+        )
     raise CheckpointError(
         f"{str(folder)!r} holds no model.safetensors: is it a Hugging Face checkpoint folder? Of a Hub repository with "
         "pickled weights alone name the revision that the Hub converted (ID@refs/pr/N, see its community tab), or "
-        "convert it in a sandbox with transformers' save_pretrained and name that folder"
+        "convert it: `notemill models fetch ID --to DIR --convert`"
     )
 
 
@@ -92,9 +128,17 @@ def own_head(folder: Path, head: str) -> Path | None:
     return description if description.is_file() else None
 
 
-def tokenizer_files(folder: Path) -> Iterable[Path]:
-    plain = [folder / name for name in ("tokenizer.json", "vocab.txt", "vocab.json") if (folder / name).is_file()]
-    pieces = [folder / name for name in _SENTENCE_PIECES if (folder / name).is_file()]
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files that decide how text becomes tokens.
+
+    Raises:
+        CheckpointError: there is no vocabulary, or one that this installation cannot read.
+    """
+
+    def there(names: Iterable[str]) -> list[Path]:
+        return [folder / name for name in names if (folder / name).is_file()]
+
+    plain, pieces = there(_VOCABULARIES), there(_SENTENCE_PIECES)
     if pieces and not plain and find_spec("sentencepiece") is None:
         raise CheckpointError(
             f"{str(pieces[0])!r} can be read with the package sentencepiece only: install it, or put beside it the "
@@ -103,11 +147,11 @@ def tokenizer_files(folder: Path) -> Iterable[Path]:
     if not plain and not pieces:
         # Without one, transformers makes a tokenizer to which every word is unknown.
         raise CheckpointError(f"{str(folder)!r} holds no vocabulary: put its tokenizer.json beside the weights")
-    others = ("tokenizer_config.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
-    return [*plain, *pieces, *(folder / name for name in others if (folder / name).is_file())]
+    return [*plain, *pieces, *there(_TOKENIZER_SETTINGS)]
 
 
 def digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the names and contents of files, whatever their order and place."""
     sha256 = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         stat = path.stat()

@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from transforms.clinical_bert.catalogue import HEADS, TOKEN_CLASSIFICATION, TOKEN_CLASSIFIERS, HeadSpec
-from transforms.clinical_bert.checkpoints.configs import label_names, positions
+from transforms.clinical_bert.catalogue import (
+    CHUNK_CLASSIFICATION,
+    EMBEDDING,
+    ENCODERS,
+    HEADS,
+    LABEL_ATTENTION,
+    TOKEN_CLASSIFICATION,
+    TOKEN_CLASSIFIERS,
+    HeadSpec,
+)
+from transforms.clinical_bert.checkpoints import plm_icd
+from transforms.clinical_bert.checkpoints.configs import label_names, model_type, positions
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
 from transforms.clinical_bert.checkpoints.files import (
     digest,
@@ -19,12 +29,21 @@ from transforms.clinical_bert.checkpoints.files import (
 
 
 def encoder_files(folder: Path, source: str) -> tuple[list[Path], dict[str, Any], dict[str, tuple[int, ...]]]:
-    """The files of the encoder and its tokenizer, its config, and the shapes of its tensors."""
+    """The files of the encoder and its tokenizer, its config, and the shapes of its tensors.
+
+    Raises:
+        CheckpointError: one is missing or cannot be read, or the encoder is of no known family.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"no such checkpoint folder: {str(folder)!r}")
     config = read_json(folder / "config.json")
+    if model_type(config) not in ENCODERS:
+        raise CheckpointError(
+            f"checkpoint {source!r}: a model of type {model_type(config)!r} is no encoder that is supported; "
+            f"supported: {', '.join(ENCODERS)}"
+        )
     positions(config)
-    files = weight_files(folder)
+    files = weight_files(folder, source)
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
         shapes |= tensor_shapes(path)
@@ -34,7 +53,11 @@ def encoder_files(folder: Path, source: str) -> tuple[list[Path], dict[str, Any]
 
 
 def inspect(folder: Path, head: str, source: str) -> str:
-    """Checks that the folder serves the head and returns the digest of what decides its results."""
+    """Checks that the folder serves the head and returns the digest of what decides its results.
+
+    Raises:
+        CheckpointError: it does not.
+    """
     files, config, shapes = encoder_files(folder, source)
     spec = HEADS[head]
     description = own_head(folder, head)
@@ -42,9 +65,32 @@ def inspect(folder: Path, head: str, source: str) -> str:
         weights = description.with_suffix(".safetensors")
         _check_own(spec, read_json(description), tensor_shapes(weights), source)
         files += [description, weights]
-    else:
+    elif spec.kind == LABEL_ATTENTION and plm_icd.is_plm_icd(config):
+        plm_icd.check(folder, config, shapes, source)
+        files += [path for path in [plm_icd.code_list(folder)] if path is not None]
+    elif spec.kind != EMBEDDING:  # which is made of the encoder's states alone
         _check_hugging_face(spec, config, shapes, source)
     return digest(files)
+
+
+def labels_in(folder: Path, head: str, source: str) -> tuple[str, ...]:
+    """The labels of a head in the order of its weights, prefixes (`B-`) included; none of an embedding.
+
+    Raises:
+        CheckpointError: the description of the head cannot be read, or names no labels.
+    """
+    kind = HEADS[head].kind
+    description = own_head(folder, head)
+    if description is not None:
+        return tuple(map(str, read_json(description).get("labels") or ()))
+    if kind == EMBEDDING:
+        return ()
+    config = read_json(folder / "config.json")
+    if kind == LABEL_ATTENTION:
+        return tuple(plm_icd.codes(folder, config, source))
+    if kind == CHUNK_CLASSIFICATION:  # the last class counts, whatever it is called
+        return tuple(map(str, (config.get("id2label") or {}).values()))
+    return tuple(label_names(config, source))
 
 
 def _check_own(spec: HeadSpec, description: dict[str, Any], shapes: dict[str, tuple[int, ...]], source: str) -> None:
@@ -63,7 +109,8 @@ def _check_hugging_face(
     lacks = f"checkpoint {source!r} lacks the weights of the head {spec.name!r}"
     if spec.task is None:
         raise CheckpointError(
-            f"{lacks}: it needs heads/{spec.name}.json and .safetensors as `notemill train {spec.name}` writes them"
+            f"{lacks}: its class is {named}; a PLM-ICD (RobertaForMultilabelClassification) is needed, or "
+            f"heads/{spec.name}.json and .safetensors as `notemill train {spec.name}` writes them"
         )
     fitting = [name for name in architectures if str(name).endswith(spec.task)]
     if not fitting:
@@ -88,12 +135,6 @@ def _check_token_classifier(
         known = ", ".join(sorted(name.removesuffix("ForTokenClassification") for name in TOKEN_CLASSIFIERS))
         raise CheckpointError(
             f"checkpoint {source!r}: token classification with {architecture} is not supported; supported: {known}"
-        )
-    if config.get("model_type") == "big_bird" and config.get("attention_type") != "original_full":
-        # Its sparse attention turns itself off at the first short text, so results would depend on the order.
-        raise CheckpointError(
-            f'checkpoint {source!r}: BigBird is supported with full attention only: set "attention_type": '
-            '"original_full" in its config.json'
         )
     labels = label_names(config, source)
     last = TOKEN_CLASSIFIERS[architecture][-1]

@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, BertConfig
 
+from transforms.clinical_bert.checkpoints.big_bird import BigBird, BigBirdClassifier
+from transforms.clinical_bert.checkpoints.configs import model_type
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
 from transforms.clinical_bert.checkpoints.files import read_json
+from transforms.clinical_bert.checkpoints.vocabulary import normalizer_settings
 from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
 
@@ -29,7 +32,7 @@ def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     Raises:
         CheckpointError: weights of the encoder are missing or of another shape.
     """
-    model = _load(AutoModel, folder, dtype, device)
+    model = _load(BigBird if _is_big_bird(folder) else AutoModel, folder, dtype, device)
     if hasattr(model, "pooler"):
         model.pooler = None  # no head reads it, and many checkpoints hold no weights for it
     return model
@@ -40,7 +43,19 @@ def load_classifier(folder: Path, dtype: torch.dtype, device: torch.device) -> A
 
     Args, Raises: as of `load_encoder`.
     """
-    return _load(AutoModelForSequenceClassification, folder, dtype, device)
+    known = BigBirdClassifier if _is_big_bird(folder) else AutoModelForSequenceClassification
+    return _load(known, folder, dtype, device, whole=True)
+
+
+def load_config(folder: Path) -> Any:
+    """The checkpoint's config as transformers takes it.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    if model_type(read_json(folder / "config.json")) == "bert":
+        return BertConfig.from_pretrained(folder, local_files_only=True)  # the first BERTs name no type
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def load_tokenizer(folder: Path) -> NoteTokenizer:
@@ -51,20 +66,37 @@ def load_tokenizer(folder: Path) -> NoteTokenizer:
     """
     try:
         shapes = uses_shapes(read_json(folder / "config.json"))
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder,
+            config=load_config(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            **normalizer_settings(folder),
+        )
         return NoteTokenizer(tokenizer, shapes=shapes)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load the tokenizer of {str(folder)!r}: {type(error).__name__}") from error
 
 
-def _load(auto_class: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    """Loads a model whose weights are all in the checkpoint, but for a pooler that nothing reads."""
+def _is_big_bird(folder: Path) -> bool:
+    return model_type(read_json(folder / "config.json")) == "big_bird"
+
+
+def _load(known: Any, folder: Path, dtype: torch.dtype, device: torch.device, *, whole: bool = False) -> Any:
+    """Loads a model whose weights are all in the checkpoint, but for a pooler that nothing reads.
+
+    Args:
+        known: a class of transformers, or one that chooses it by the config.
+        folder, dtype, device: as of `load_encoder`.
+        whole: the pooler is read too.
+    """
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        model, report = auto_class.from_pretrained(
+        model, report = known.from_pretrained(
             folder,
+            config=load_config(folder),
             dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
@@ -75,8 +107,7 @@ def _load(auto_class: Any, folder: Path, dtype: torch.dtype, device: torch.devic
         raise CheckpointError(f"cannot load the model of {str(folder)!r}: {type(error).__name__}") from error
     finally:
         transformers.logging.set_verbosity(level)
-    sequence = auto_class is AutoModelForSequenceClassification
-    missing = [key for key in report["missing_keys"] if sequence or not key.startswith("pooler.")]
+    missing = sorted(key for key in report["missing_keys"] if whole or not key.startswith("pooler."))
     if missing or report["mismatched_keys"]:
         named = ", ".join(missing[:3]) or "some are of another shape"
         raise CheckpointError(f"the checkpoint {str(folder)!r} lacks weights of its own model: {named}")

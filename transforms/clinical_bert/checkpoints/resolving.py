@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from transforms.clinical_bert.catalogue import HEADS
-from transforms.clinical_bert.checkpoints.configs import label_names
+from transforms.clinical_bert.checkpoints.converting import converted
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
-from transforms.clinical_bert.checkpoints.files import own_head, read_json
 from transforms.clinical_bert.checkpoints.hub import find
-from transforms.clinical_bert.checkpoints.layouts import encoder_files, inspect
+from transforms.clinical_bert.checkpoints.layouts import encoder_files, inspect, labels_in
 
 SHIPPED: Final = "shipped"
 _SHIPPED_FOLDER: Final = Path(__file__).parents[1] / "shipped"
@@ -30,16 +29,28 @@ class Checkpoint:
         sha256: digest over the names and contents of the files that decide the results (config, tokenizer,
             weights of the encoder and of the head).
         path: folder on this machine; of a shipped one its name, for it lies wherever the package lies.
+        pickled: pickled weights may be converted.
     """
 
     source: str
     revision: str
     sha256: str
     path: str = field(repr=False, compare=False)
+    pickled: bool = field(default=False, repr=False, compare=False)
 
     def folder(self) -> Path:
-        """The folder on the machine that asks."""
-        return _SHIPPED_FOLDER / self.path if self.source == SHIPPED else Path(self.path)
+        """The folder on the machine that asks, which another one than planned the run has to find for itself.
+
+        Raises:
+            CheckpointError: it is not here, and cannot be had from the Hub.
+        """
+        if self.source == SHIPPED:
+            return _SHIPPED_FOLDER / self.path
+        folder = Path(self.path)
+        if folder.is_dir():
+            return folder
+        spec = f"{self.source.partition('@')[0]}@{self.revision}" if self.revision else self.source
+        return _locate(spec, pickled=self.pickled)[0]
 
     def verify(self, head: str) -> Path:
         """The folder, once its files are seen to be those that were resolved.
@@ -65,13 +76,15 @@ def shipped(head: str) -> Checkpoint:
     return Checkpoint(SHIPPED, "", inspect(_SHIPPED_FOLDER / name, head, SHIPPED), name)
 
 
-def resolve(spec: str, head: str) -> Checkpoint:
+def resolve(spec: str, head: str, *, pickled: bool = False) -> Checkpoint:
     """Finds the checkpoint that `spec` names and checks that it holds the weights of `head`.
 
     Args:
         spec: `shipped`, a folder, or a Hub id, the latter with `@revision` if wanted. A Hub id is looked for
             in the local cache first.
-        head: a name of `heads.catalogue.HEADS`.
+        head: a name of `catalogue.HEADS`.
+        pickled: read pickled weights where there are no safetensors: tensors alone, into a conversion that is kept
+            (`converting`).
 
     Raises:
         CheckpointError: it cannot be found or read, or cannot serve the head.
@@ -80,8 +93,13 @@ def resolve(spec: str, head: str) -> Checkpoint:
         raise CheckpointError(f"unknown head {head!r}: the heads are {', '.join(HEADS)}")
     if spec == SHIPPED:
         return shipped(head)
-    folder, revision = find(spec)
-    return Checkpoint(spec, revision, inspect(folder, head, spec), str(folder.resolve()))
+    folder, revision = _locate(spec, pickled=pickled)
+    return Checkpoint(spec, revision, inspect(folder, head, spec), str(folder.resolve()), pickled)
+
+
+def _locate(spec: str, *, pickled: bool) -> tuple[Path, str]:
+    folder, revision = find(spec, pickled=pickled)
+    return (converted(folder) if pickled else folder), revision
 
 
 def resolve_encoder(spec: str) -> Path:
@@ -104,8 +122,4 @@ def labels_of(checkpoint: Checkpoint, head: str) -> tuple[str, ...]:
     Raises:
         CheckpointError: its description cannot be read, or names no labels.
     """
-    folder = checkpoint.folder()
-    own = own_head(folder, head)
-    if own is None:
-        return tuple(label_names(read_json(folder / "config.json"), checkpoint.source))
-    return tuple(map(str, read_json(own)["labels"]))
+    return labels_in(checkpoint.folder(), head, checkpoint.source)
