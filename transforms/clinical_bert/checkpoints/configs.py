@@ -37,11 +37,16 @@ def positions(config: dict[str, Any]) -> int:
     limit = config.get("max_position_embeddings")
     if not isinstance(limit, int) or limit < 1:
         raise CheckpointError("the checkpoint's config.json names no max_position_embeddings")
-    if model_type(config) in _FROM_PADDING:
-        padding = config.get("pad_token_id")
-        # All of these have the padding id 1 unless they name another.
-        return limit - (1 if padding is None else int(padding)) - 1
-    return limit
+    return limit - first_position(config)
+
+
+def first_position(config: dict[str, Any]) -> int:
+    """The position id of a text's first token."""
+    if model_type(config) not in _FROM_PADDING:
+        return 0
+    padding = config.get("pad_token_id")
+    # All of these have the padding id 1 unless they name another.
+    return 1 + (1 if padding is None else int(padding))
 
 
 def label_names(config: dict[str, Any], source: str) -> list[str]:
