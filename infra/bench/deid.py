@@ -28,7 +28,7 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from infra.bench import conditions
 from transforms import schema
 from transforms.clinical_bert.checkpoints import resolve
-from transforms.clinical_bert.heads.tokens import decode
+from transforms.clinical_bert.heads.labels import decode
 from transforms.deid.analyzer import BlankNlpEngine
 from transforms.deid.pseudonyms import Key
 from transforms.deid.stage import Chain, deidentification

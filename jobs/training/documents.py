@@ -20,7 +20,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from pipelines.errors import RequestError
-from transforms.clinical_bert.heads.tokens import OUTSIDE, decode, split_label
+from transforms.clinical_bert.heads.labels import OUTSIDE, decode, split_label
 from transforms.icd.table import CodeTable
 
 GoldSpan = tuple[int, int, str]

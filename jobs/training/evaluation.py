@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jobs.training.documents import Document
 from transforms.clinical_bert.checkpoints import resolve
-from transforms.clinical_bert.heads.tokens import split_label
+from transforms.clinical_bert.heads.labels import split_label
 from transforms.clinical_bert.replica import Replica
 from transforms.icd.coding import CodeHit, CodingOptions
 from transforms.readmission import admission_probability

@@ -18,8 +18,9 @@ from jobs.training.documents import Document
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import own_head, read_json
 from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.heads.labels import OUTSIDE
 from transforms.clinical_bert.heads.readmission import chunk_tokens
-from transforms.clinical_bert.heads.tokens import OUTSIDE, word_bounds
+from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens
 
 _INIT_LOGIT_BIAS: Final = -5.0  # a code is rare: about one in two hundred of those known is a note's

@@ -159,7 +159,7 @@ class _Shared:
         self._tokenizer = tokenizer
         self._encoder = Encoder(model, tokenizer, window=window)
         self.heads: dict[str, Head] = {
-            name: open_head(name, folder, dtype, device, options.get(name)) for name in heads
+            name: open_head(name, folder, tokenizer, dtype, device, options.get(name)) for name in heads
         }
 
     @torch.inference_mode()

@@ -102,7 +102,13 @@ class NoteTokenizer:
         if len(specials) != 2:
             raise ValueError(f"the tokenizer adds {len(specials)} special tokens, one at either end is expected")
         self.first, self.last = specials
+        self.unknown: int | None = tokenizer.unk_token_id
         self.pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    @property
+    def backend(self) -> Any:
+        """The `tokenizers.Tokenizer`."""
+        return self._backend
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenises each text whole: nothing is truncated."""

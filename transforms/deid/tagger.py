@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from transforms.clinical_bert.checkpoints import Checkpoint, labels_of, shipped
 from transforms.clinical_bert.encoder import Precision
-from transforms.clinical_bert.heads.tokens import OUTSIDE, TokenOptions, read_scheme
+from transforms.clinical_bert.heads.labels import OUTSIDE, read_scheme
+from transforms.clinical_bert.heads.tokens import TokenOptions
 from transforms.clinical_bert.replica import Replica
 from transforms.deid.labels import LabelMap
 from transforms.deid.spans import TAGGER, PhiSpan
@@ -107,7 +108,7 @@ class ReplicaTagger:
             window=self.window,
             threads=self.threads,
             device=self.device,
-            options={HEAD: TokenOptions(threshold=self.threshold, whole=True)},
+            options={HEAD: TokenOptions(words="text", threshold=self.threshold, whole=True)},
         )
         return OpenReplicaTagger(replica, self.labels)
 

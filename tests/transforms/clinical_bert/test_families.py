@@ -16,13 +16,8 @@ from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import families
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
-from transforms.clinical_bert.heads.tokens import (
-    TokenHead,
-    TokenOptions,
-    UnreadTextError,
-    first_unread,
-    text_word_bounds,
-)
+from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
+from transforms.clinical_bert.heads.words import UnreadTextError, first_unread, text_words
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, plan
@@ -53,7 +48,7 @@ FOUND = [
     ("Mercy", "HOSP"),
 ]
 ODD = ["e\u0301", "\r\n", "\u00a0", "\u200b", "\u202e\u05d0", "\U0001f469\U0001f3fd", "\ufb01", "</s>", "<pad>"]
-CAUTIOUS = {"deid": TokenOptions(threshold=0.5, whole=True)}
+CAUTIOUS = {"deid": TokenOptions(words="text", threshold=0.5, whole=True)}
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +77,14 @@ def test_scores_are_those_of_the_models_own_class(family: str, tmp_path: Path, m
     folder = families.classifier(tmp_path, family, families.OBI, MARKED, random=True)
     text = "seen by john Kowalski, the Mercy was fever 03/03/2019"
     ours: list[np.ndarray] = []
-    real = TokenHead._probabilities
+    real = TokenHead.probabilities
 
-    def kept(head: TokenHead, states: torch.Tensor) -> np.ndarray:
-        ours.append(real(head, states))
-        return ours[-1]
+    def kept(head: TokenHead, states: torch.Tensor) -> torch.Tensor:
+        found = real(head, states)
+        ours.append(found.numpy())
+        return found
 
-    monkeypatch.setattr(TokenHead, "_probabilities", kept)
+    monkeypatch.setattr(TokenHead, "probabilities", kept)
     with open_replica(folder) as model:
         model.annotate([text])
     own = transformers.AutoModelForTokenClassification.from_pretrained(folder).eval()
@@ -172,7 +168,7 @@ def test_words_are_those_of_the_text_whatever_the_tokenizer(family: str) -> None
     tokenize = NoteTokenizer(families.FAMILIES[family][0]([*families.WORDS, *MARKED]))
     text = "Lee's Mu\u0308ller,Mercy (seen)\u00a0Kow\u00adalski Lo\u0301pez-Lee 03/2019 Stra\u00dfe"
     (tokens,) = tokenize([text])
-    bounds = text_word_bounds(text, tokens)
+    bounds = text_words(text, tokens).bounds
     words = [text[tokens.starts[a] : tokens.ends[b - 1]].strip() for a, b in itertools.pairwise(bounds)]
     expected = ["Lee", "'", "s", "Mu\u0308ller", ",", "Mercy", "(", "seen", ")", "Kow\u00adalski"]
     expected += ["Lo\u0301pez", "-", "Lee", "03", "/", "2019", "Stra\u00dfe"]

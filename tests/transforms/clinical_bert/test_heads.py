@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
+from transforms.clinical_bert.heads.labels import decode, split_label
 from transforms.clinical_bert.heads.readmission import ChunkHead, chunk_tokens
-from transforms.clinical_bert.heads.tokens import TokenHead, decode, innermost, split_label, word_bounds
+from transforms.clinical_bert.heads.tokens import TokenHead, innermost
+from transforms.clinical_bert.heads.words import text_words, word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.icd import CodeTable, CodingOptions
 
@@ -55,7 +57,7 @@ class Marker:
     """Token states that say what the token's label shall be: state i is one-hot of label i."""
 
     def __init__(self, labels: list[str]) -> None:
-        self.head = TokenHead(labels, torch.eye(len(labels)) * 20, torch.zeros(len(labels)))
+        self.head = TokenHead(labels, torch.eye(len(labels)) * 20, torch.zeros(len(labels)), text_words)
         self.labels = labels
 
     def spans(self, text: str, per_token: list[str]) -> list[tuple[str, str, float]]:

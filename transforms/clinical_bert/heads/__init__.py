@@ -18,18 +18,27 @@ from transforms.clinical_bert.heads.hugging_face import token_head
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.heads.readmission import ChunkHead
 from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
+from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.icd.coding import CodingOptions
 from transforms.icd.table import CodeTable
 
 __all__ = ["EncodedNotes", "Head", "open_head"]
 
 
-def open_head(name: str, folder: Path, dtype: torch.dtype, device: torch.device, options: Any = None) -> Head:
+def open_head(
+    name: str,
+    folder: Path,
+    tokenizer: NoteTokenizer,
+    dtype: torch.dtype,
+    device: torch.device,
+    options: Any = None,
+) -> Head:
     """Builds a head that reads an encoder's token states.
 
     Args:
         name: a name of `catalogue.HEADS`.
         folder: a checkpoint that `checkpoints.resolve` found fit for the head.
+        tokenizer: of the checkpoint.
         dtype: precision of the encoder's states.
         device: where the states are.
         options: what the head lets its user choose; None for its defaults.
@@ -39,14 +48,15 @@ def open_head(name: str, folder: Path, dtype: torch.dtype, device: torch.device,
     """
     description = own_head(folder, name)
     if description is None:
-        return token_head(folder, device, options or TokenOptions())
+        return token_head(folder, tokenizer, device, options or TokenOptions())
     about = read_json(description)
     weights = {key: value.to(device) for key, value in load_file(description.with_suffix(".safetensors")).items()}
     labels = [str(label) for label in about["labels"]]
     kind = HEADS[name].kind
     try:
         if kind == TOKEN_CLASSIFICATION:
-            return TokenHead(labels, weights["weight"], weights["bias"], options or TokenOptions())
+            options = options or TokenOptions()
+            return TokenHead(labels, weights["weight"], weights["bias"], options.reader(tokenizer), options)
         if kind == LABEL_ATTENTION:
             first, second, third = (weights[f"{layer}.weight"].to(dtype) for layer in ("first", "second", "third"))
             attention = LabelAttention(first, second, third, weights["third.bias"])

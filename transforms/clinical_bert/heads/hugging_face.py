@@ -15,13 +15,15 @@ from transformers import AutoConfig, AutoModelForTokenClassification
 from transforms.clinical_bert.catalogue import TOKEN_CLASSIFIERS
 from transforms.clinical_bert.checkpoints import CheckpointError, label_names, read_json, weight_files
 from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
+from transforms.clinical_bert.windows import NoteTokenizer
 
 
-def token_head(folder: Path, device: torch.device, options: TokenOptions) -> TokenHead:
+def token_head(folder: Path, tokenizer: NoteTokenizer, device: torch.device, options: TokenOptions) -> TokenHead:
     """Builds the head of a checkpoint that `checkpoints.resolve` found fit for token classification.
 
     Args:
         folder: the checkpoint.
+        tokenizer: of the checkpoint.
         device: where the encoder's states are.
         options: as of `TokenHead`.
 
@@ -37,7 +39,7 @@ def token_head(folder: Path, device: torch.device, options: TokenOptions) -> Tok
     except KeyError as error:
         raise CheckpointError(f"the checkpoint {str(folder)!r} lacks {last}.{error.args[0]}") from error
     project = _modules(folder, {name: tensors[name] for name in before}) if before else None
-    return TokenHead(label_names(config, str(folder)), weight, bias, options, project)
+    return TokenHead(label_names(config, str(folder)), weight, bias, options.reader(tokenizer), options, project)
 
 
 def _tensors(folder: Path, modules: tuple[str, ...], device: torch.device) -> dict[str, dict[str, torch.Tensor]]:

@@ -22,7 +22,7 @@ import torch
 from torch.nn.functional import linear
 
 from transforms.clinical_bert.heads.base import EncodedNotes
-from transforms.clinical_bert.heads.tokens import word_bounds
+from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import Tokens
 from transforms.icd.coding import CodeHit, CodingOptions, evidence, select
 from transforms.icd.table import SYSTEM, CodeTable

@@ -1,8 +1,8 @@
 """Token classification: a label for each word, and spans out of the labels.
 
-Probabilities of a word's pieces are averaged, so that a word is never split between labels. Schemes: IOB and
-IOB2 (`B-`, `I-`, `O`), BIOES/BILOU (`E-`, `L-` end and `S-`, `U-` stand alone), and plain labels, where
-neighbouring words of one label are one span.
+A word is never split between labels: its pieces' probabilities are made those of the word (`TokenOptions.aggregation`)
+before a label is chosen. All of this is done where the states are, for a group of notes at once, and only a label and
+a score for each word come back.
 
 Where a miss costs more than a false find, `TokenOptions.threshold` takes the place of the best label: a word that
 may be `B-PATIENT`, `U-PATIENT` or `B-DOCTOR` with 0.2 each is PHI with 0.6, though `O` with 0.4 is its best label.
@@ -10,186 +10,68 @@ may be `B-PATIENT`, `U-PATIENT` or `B-DOCTOR` with 0.2 each is PHI with 0.6, tho
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from transforms.clinical_bert.heads.base import EncodedNotes
+from transforms.clinical_bert.heads.labels import OUTSIDE, join, read_scheme, trimmed
+from transforms.clinical_bert.heads.words import PipelineWords, UnreadTextError, WordReader, first_unread, text_words
 from transforms.clinical_bert.spans import Span
-from transforms.clinical_bert.windows import Tokens
+from transforms.clinical_bert.windows import NoteTokenizer
 
-OUTSIDE: Final = "O"
-_PIECE: Final = 8192  # tokens at a time, so that a very long note's states are not copied whole to float32
-_PREFIXES: Final = frozenset("BIESLU")
-_OPENS: Final = frozenset("BSU")
-_CLOSES: Final = frozenset("ESLU")
-_ZERO_WIDTH: Final = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+Aggregation = Literal["average", "first", "max"]
+AGGREGATIONS: Final = ("average", "first", "max")
+WordsOf = Literal["pipeline", "text"]
+WORDS_OF: Final = ("pipeline", "text")
 
-
-class UnreadTextError(Exception):
-    """A letter or a digit that the tokenizer dropped, so that no model saw it. The message holds its offset only."""
-
-
-def split_label(label: str) -> tuple[str, str]:
-    """`B-Disease` is ("B", "Disease"); a plain label has the prefix ""; `O` is ("", "O")."""
-    prefix, dash, name = label.partition("-")
-    return (prefix, name) if dash and prefix in _PREFIXES else ("", label)
-
-
-def read_scheme(labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Prefix and name of each label of one classifier.
-
-    Letters count as prefixes only where there is a `B-` or an `I-` among the labels: beside plain labels
-    `E-MAIL` is a name.
-    """
-    prefixed = any(label.startswith(("B-", "I-")) for label in labels)
-    return [split_label(label) if prefixed else ("", label) for label in labels]
-
-
-def word_bounds(tokens: Tokens) -> npt.NDArray[np.int64]:
-    """Token index at which each word begins, and the number of tokens at the end; shape (words + 1,)."""
-    n = len(tokens)
-    if n == 0:
-        return np.zeros(1, dtype=np.int64)
-    starts = np.flatnonzero(np.diff(tokens.words, prepend=tokens.words[0] - 1))
-    return np.append(starts, n).astype(np.int64)
-
-
-def text_word_bounds(text: str, tokens: Tokens) -> npt.NDArray[np.int64]:
-    """As `word_bounds`, with words that are those of the text whatever the tokenizer is.
-
-    WordPiece parts a text at white space and at punctuation, and its words stay as they are. SentencePiece parts it
-    at white space alone: its `Lee's` and `Lee,MD` are parted at the punctuation, or `Lee` would have only a third of
-    the say. Byte-level BPE parts a word at a combining mark or a zero-width character, and its parts are joined.
-    """
-    n = len(tokens)
-    if n == 0:
-        return np.zeros(1, dtype=np.int64)
-    new = np.diff(tokens.words, prepend=tokens.words[0] - 1) != 0
-    starts, ends = tokens.starts.tolist(), tokens.ends.tolist()
-    for i in np.flatnonzero(~new).tolist():
-        edges = text[ends[i - 1] - 1], text[starts[i]]
-        new[i] = starts[i] >= ends[i - 1] and any(map(_ends_word, edges))
-    if not text.isascii():
-        for i in np.flatnonzero(new)[1:].tolist():
-            # Pieces that overlap are the bytes of one character.
-            if starts[i] < ends[i - 1] or (starts[i] == ends[i - 1] and _continues(text, starts[i])):
-                new[i] = False
-    return np.append(np.flatnonzero(new), n).astype(np.int64)
-
-
-def _ends_word(char: str) -> bool:
-    """White space or punctuation; the latter is, as for BERT, all visible ASCII but letters and digits."""
-    if char.isascii():
-        return not char.isalnum()
-    return char.isspace() or unicodedata.category(char).startswith("P")
-
-
-def _is_attached(char: str) -> bool:
-    """Whether the character belongs to the one before it."""
-    return char > "\x7f" and (char in _ZERO_WIDTH or unicodedata.category(char).startswith("M"))
-
-
-def _continues(text: str, at: int) -> bool:
-    """Whether the character at `at` belongs to the word before it because of a mark or a zero-width character."""
-    if _is_attached(text[at]):
-        return at > 0 and not text[at - 1].isspace()
-    before = at - 1
-    while before >= 0 and _is_attached(text[before]):
-        before -= 1
-    return 0 <= before < at - 1 and text[at].isalnum() and text[before].isalnum()
-
-
-def first_unread(text: str, tokens: Tokens) -> int | None:
-    """Offset of the first letter or digit that lies in no token; None where every one does."""
-    reached = np.concatenate([[0], np.maximum.accumulate(tokens.ends)]) if len(tokens) else np.zeros(1, dtype=np.int64)
-    nexts = np.append(tokens.starts, len(text))
-    for i in np.flatnonzero(nexts > reached).tolist():
-        gap = text[reached[i] : nexts[i]]
-        if not gap.isspace():
-            for at, char in enumerate(gap, int(reached[i])):
-                if char.isalnum():
-                    return at
-    return None
-
-
-def decode(labels: Sequence[str], scores: Sequence[float], starts: Sequence[int], ends: Sequence[int]) -> list[Span]:
-    """Joins labelled words into spans.
-
-    A span's score is the mean over its words. An `I-` after another label, or after nothing, opens a span (as
-    seqeval counts in its default mode).
-
-    Args:
-        labels, scores: for each word its best label and that label's probability.
-        starts, ends: for each word its character offsets.
-    """
-    return _join([split_label(label) for label in labels], scores, starts, ends)
-
-
-def _join(
-    labels: Sequence[tuple[str, str]], scores: Sequence[float], starts: Sequence[int], ends: Sequence[int]
-) -> list[Span]:
-    spans = []
-    for first, last, name in _runs(labels):
-        spans.append(Span(starts[first], ends[last], name, float(np.mean(scores[first : last + 1]))))
-    return spans
-
-
-def _runs(labels: Sequence[tuple[str, str]]) -> Iterator[tuple[int, int, str]]:
-    first: int | None = None
-    open_name = ""
-    for i, (prefix, name) in enumerate(labels):
-        if first is not None and (name != open_name or prefix in _OPENS):
-            yield first, i - 1, open_name
-            first = None
-        if name == OUTSIDE:
-            continue
-        if first is None:
-            first, open_name = i, name
-        if prefix in _CLOSES:
-            yield first, i, name
-            first = None
-    if first is not None:
-        yield first, len(labels) - 1, open_name
-
-
-def _trimmed(text: str, span: Span) -> Span | None:
-    """The span without white space at its ends and with the marks of its last character; None: nothing is left.
-
-    Byte-level BPE has tokens of white space alone, and a tokenizer that strips accents leaves a mark out of its
-    letter's token.
-    """
-    start, end = span.start, span.end
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    if start == end:
-        return None
-    while end < len(text) and text[end] > "\x7f" and unicodedata.category(text[end]).startswith("M"):
-        end += 1
-    return span._replace(start=start, end=end)
+# Tokens whose states are in float32 at one time. Every product has this many rows, for its arithmetic depends on
+# their number: so a token's probabilities are the same whatever the group. A CPU is fastest where a piece stays in
+# its cache.
+_PIECE: Final = {"cpu": 1024, "cuda": 16384}
 
 
 @dataclass(frozen=True)
 class TokenOptions:
     """What a token head's user may choose.
 
+    The defaults are those of transformers' own pipeline with `aggregation_strategy="average"`: whoever brings a
+    checkpoint finds what that pipeline finds, but for white space at a span's ends, which belongs to none.
+
     Attributes:
+        aggregation: a word's probabilities are the mean of its pieces' (`average`), those of its first piece
+            (`first`), or those of the piece that is surest of its best label (`max`).
+        words: whose words (`heads.words`): those that transformers' pipeline joins (`pipeline`), or those of the
+            text (`text`). They differ only with tokenizers other than WordPiece, and there `text` is what reads notes
+            well in which lines and commas part words without a blank.
         threshold: a word is labelled where it is not `O` with this probability at least; its label is then the best
             other one by the sum over the label's prefixes, and its score is the probability of not being `O`. None:
             each word has its best label and that label's probability, as in transformers' own pipeline.
         whole: raise where the tokenizer dropped a letter or a digit.
+
+    Raises:
+        ValueError: a choice that is none of those offered.
     """
 
+    aggregation: Aggregation = "average"
+    words: WordsOf = "pipeline"
     threshold: float | None = None
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in AGGREGATIONS:
+            raise ValueError(f"aggregation {self.aggregation!r} is none of {', '.join(AGGREGATIONS)}")
+        if self.words not in WORDS_OF:
+            raise ValueError(f"words {self.words!r} is none of {', '.join(WORDS_OF)}")
+
+    def reader(self, tokenizer: NoteTokenizer) -> WordReader:
+        """Tells the words of a note that this tokenizer tokenised."""
+        return PipelineWords(tokenizer) if self.words == "pipeline" else text_words
 
 
 class TokenHead:
@@ -199,6 +81,7 @@ class TokenHead:
         labels: names of the classes, in the order of the weights' rows.
         weight: shape (labels, width).
         bias: shape (labels,).
+        read_words: tells the words of a note.
         options: how words get their labels.
         project: what the states go through before the linear layer, in float32; None for nothing.
     """
@@ -208,18 +91,20 @@ class TokenHead:
         labels: Sequence[str],
         weight: torch.Tensor,
         bias: torch.Tensor,
+        read_words: WordReader,
         options: TokenOptions | None = None,
         project: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
-        self._labels = read_scheme(labels)
+        self._labels = [*read_scheme(labels), ("", OUTSIDE)]  # the last is for words under the threshold
         self._weight = weight.float()
         self._bias = bias.float()
+        self._read_words = read_words
         self._options = options or TokenOptions()
         self._project = project
-        names = np.array([name for _, name in self._labels])
-        self._is_outside = names == OUTSIDE
-        self._same_name = names[:, None] == names[None, :]
+        self._is_outside = np.array([name == OUTSIDE for _, name in self._labels])
+        self._names = _Names(self._labels[:-1], weight.device)
 
+    @torch.inference_mode()
     def __call__(self, notes: EncodedNotes) -> list[list[Span]]:
         """The spans of each note.
 
@@ -227,10 +112,22 @@ class TokenHead:
             FloatingPointError: a score is not a number.
             UnreadTextError: `options.whole`, and no token holds some letter or digit.
         """
-        return [
-            self._spans(text, tokens, notes.states_of(i))
-            for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
-        ]
+        if self._options.whole:
+            for text, tokens in zip(notes.texts, notes.tokens, strict=True):
+                if (at := first_unread(text, tokens)) is not None:
+                    raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
+        words = [self._read_words(*note) for note in zip(notes.texts, notes.tokens, strict=True)]
+        labels, scores = self._label(notes.states, np.concatenate([np.diff(of_note.bounds) for of_note in words]))
+        spans, at = [], 0
+        for text, of_note in zip(notes.texts, words, strict=True):
+            stop = at + len(of_note.starts)
+            of_words = labels[at:stop]
+            inside = np.flatnonzero(~self._is_outside[of_words])
+            labelled = [(i, self._labels[of_words[i]]) for i in inside.tolist()]
+            joined = join(labelled, scores[at:stop].tolist(), of_note.starts.tolist(), of_note.ends.tolist())
+            spans.append([span for span in (trimmed(text, span) for span in joined) if span is not None])
+            at = stop
+        return spans
 
     def rows(self, result: list[Span], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Entities. The assertion columns stay null: the stage `assertion` fills them."""
@@ -248,46 +145,100 @@ class TokenHead:
             for i, (span, section_id) in enumerate(zip(result, ids, strict=True))
         ]
 
-    def _spans(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[Span]:
-        if self._options.whole and (at := first_unread(text, tokens)) is not None:
-            raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
-        bounds = text_word_bounds(text, tokens)
-        if len(bounds) == 1:
-            return []
-        scores_of_tokens = np.concatenate([self._probabilities(piece) for piece in torch.split(states, _PIECE)])
-        if not np.isfinite(scores_of_tokens).all():  # the largest of NaNs is the first class, which is mostly `O`
+    def probabilities(self, states: torch.Tensor) -> torch.Tensor:
+        """Of each token and label: shape (tokens, labels), float32, where the states are.
+
+        Args:
+            states: shape (tokens, width).
+        """
+        piece = _PIECE["cuda" if states.device.type == "cuda" else "cpu"]
+        rows = torch.zeros((piece, states.shape[1]), device=states.device)
+        result = torch.empty((len(states), len(self._bias)), device=states.device)
+        for at in range(0, len(states), piece):
+            part = states[at : at + piece]
+            rows[: len(part)] = part
+            projected = rows if self._project is None else self._project(rows)
+            logits = torch.nn.functional.linear(projected, self._weight, self._bias)
+            result[at : at + piece] = torch.softmax(logits, dim=-1)[: len(part)]
+        return result
+
+    def _label(
+        self, states: torch.Tensor, pieces: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Number of the label of each word, and its score.
+
+        Args:
+            states: of all tokens, shape (tokens, width).
+            pieces: tokens of each word, in order.
+        """
+        if not len(pieces):
+            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+        tokens = self.probabilities(states)
+        words = _aggregate(tokens, torch.from_numpy(pieces).to(states.device), self._options.aggregation)
+        if self._options.threshold is None:
+            scores, labels = words.max(dim=1)
+        else:
+            labels, scores = self._names.choose(words, self._options.threshold)
+        # The largest of NaNs is the first class, which is mostly `O`.
+        labels = torch.where(torch.isfinite(tokens).all(), labels, -1)
+        both = torch.stack([labels.to(torch.int32), scores.view(torch.int32)]).cpu().numpy()  # one copy
+        if both[0, 0] < 0:
             raise FloatingPointError("the token classifier gave scores that are not numbers")
-        words = np.add.reduceat(scores_of_tokens, bounds[:-1], axis=0) / np.diff(bounds)[:, None]
-        labels, scores = self._name(words)
-        starts = tokens.starts[bounds[:-1]].tolist()
-        ends = tokens.ends[bounds[1:] - 1].tolist()
-        spans = (_trimmed(text, span) for span in _join(labels, scores, starts, ends))
-        return [span for span in spans if span is not None]
+        return both[0], both[1].view(np.float32)
 
-    def _name(self, words: npt.NDArray[np.float64]) -> tuple[list[tuple[str, str]], list[float]]:
-        """Each word's label and its score; see `TokenOptions.threshold`."""
-        threshold = self._options.threshold
-        if threshold is None:
-            best = words.argmax(axis=1)
-            return [self._labels[label] for label in best], words[np.arange(len(best)), best].tolist()
-        labels: list[tuple[str, str]] = []
-        inside = words[:, ~self._is_outside].sum(axis=1).clip(max=1.0)  # rounding
-        for word, score in zip(words, inside, strict=True):
-            if score < threshold or not score:
-                labels.append(("", OUTSIDE))
-                continue
-            by_name = np.where(self._is_outside, -1.0, np.where(self._same_name, word, 0.0).sum(axis=1))
-            of_best = self._same_name[by_name.argmax()]
-            labels.append(self._labels[np.where(of_best, word, -1.0).argmax()])
-        return labels, inside.tolist()
 
-    def _probabilities(self, states: torch.Tensor) -> npt.NDArray[np.float32]:
-        states = states.float()
-        if self._project is not None:
-            states = self._project(states)
-        logits = torch.nn.functional.linear(states, self._weight, self._bias)
-        probabilities: npt.NDArray[np.float32] = torch.softmax(logits, dim=-1).cpu().numpy()
-        return probabilities
+def _aggregate(tokens: torch.Tensor, pieces: torch.Tensor, how: Aggregation) -> torch.Tensor:
+    """Probabilities of words: shape (words, labels).
+
+    Args:
+        tokens: probabilities of their pieces, shape (tokens, labels).
+        pieces: tokens of each word, in order, one at least; shape (words,).
+    """
+    if how == "average":
+        return torch.segment_reduce(tokens, "mean", lengths=pieces, axis=0, unsafe=True)
+    if how == "first":
+        return tokens[pieces.cumsum(0) - pieces]
+    best = tokens.amax(dim=1)
+    of_word = torch.segment_reduce(best, "max", lengths=pieces, axis=0, unsafe=True)
+    n = len(tokens)
+    number = torch.repeat_interleave(pieces, output_size=n)
+    position = torch.arange(n, device=tokens.device).masked_fill(best < of_word[number], n)
+    # The first of those that are equally sure.
+    surest = torch.full_like(pieces, n - 1).scatter_reduce(0, number, position, "amin")
+    return tokens[surest]
+
+
+class _Names:
+    """What labels are called without their prefixes.
+
+    Args:
+        labels: prefix and name of each.
+        device: of the probabilities.
+    """
+
+    def __init__(self, labels: Sequence[tuple[str, str]], device: torch.device) -> None:
+        names = dict.fromkeys(name for _, name in labels if name != OUTSIDE)
+        of_name = [[i for i, (_, other) in enumerate(labels) if other == name] for name in names]
+        most = max(map(len, of_name), default=0)
+        # A name with fewer prefixes than another has in their place a label of no probability, which is the last.
+        padded = [of_one + [len(labels)] * (most - len(of_one)) for of_one in of_name]
+        self._slots = torch.tensor(padded, dtype=torch.int64, device=device).reshape(len(names), most)
+        self._outside = len(labels)
+
+    def choose(self, words: torch.Tensor, threshold: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """The label of each word and the probability of not being `O`; see `TokenOptions.threshold`.
+
+        The number of labels stands for a word that is given none.
+        """
+        if not len(self._slots):
+            return torch.full((len(words),), self._outside, device=words.device), torch.zeros_like(words[:, 0])
+        by_label = torch.nn.functional.pad(words, (0, 1))[:, self._slots]  # (words, names, prefixes)
+        by_name = by_label.sum(dim=2)
+        scores = by_name.sum(dim=1).clamp(max=1.0)  # rounding
+        name = by_name.argmax(dim=1)
+        prefix = by_label[torch.arange(len(words), device=words.device), name].argmax(dim=1)
+        labels = self._slots[name, prefix]
+        return torch.where((scores >= threshold) & (scores > 0), labels, self._outside), scores
 
 
 def innermost(sections: Sequence[dict[str, Any]], starts: Sequence[int]) -> list[int | None]:
