@@ -7,8 +7,9 @@ another. Set `a` was scored once while it was unseen and serves development sinc
 detector does not read its folder and does not score on it; it is scored once, at the end. In `a` the identifiers
 are dense, so that a short note asks for many; in `b` they are as sparse as in real notes.
 Sets `c` and `d` are unseen as well: `c` has what physicians type and dictate, `d` the rest of the house, from
-nursing, social work and registration to messages, home care, letters and devices. Set `e`, unseen too, has the
-ordinary hospital notes that an evaluator would choose, long and sparse.
+nursing, social work and registration to messages, home care, letters and devices. Sets `e` and `f`, unseen too, have
+the ordinary notes that an evaluator would choose, long and sparse: `e` of a hospital, `f` of hospitals and clinics of
+many house styles, with each class in at least a dozen wordings.
 
 What is marked (i2b2-2014 names): PATIENT (with relatives, household and other private persons), DOCTOR (all
 staff), DATE (all but a bare year), AGE (over 89 only), PHONE, FAX, EMAIL, URL, IPADDR, SSN, MEDICALRECORD,
@@ -16,7 +17,7 @@ HEALTHPLAN, ACCOUNT, LICENSE, VEHICLE, DEVICE, BIOID, PHOTO, IDNUM, USERNAME, ST
 ORGANIZATION, LOCATION-OTHER. Not marked: a state, a country, a year, a profession, an age under 90, a time of
 day, a weekday of a weekly schedule, the names of insurers and makers.
 
-    a/ to e/        the sets, each with
+    a/ to f/        the sets, each with
       lists.toml      names, places and shapes of numbers
       formats.toml    how dates, telephone numbers and addresses are written
       banks.toml      headers, footers and sentences that notes take at random
