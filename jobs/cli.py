@@ -31,6 +31,9 @@ app = typer.Typer(
 evaluate = typer.Typer(help="Measure a part of a run on notes with gold.", no_args_is_help=True)
 app.add_typer(evaluate, name="evaluate")
 
+models_app = typer.Typer(help="Which checkpoint serves which head, and which public ones there are.")
+app.add_typer(models_app, name="models")
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
 
 
@@ -194,6 +197,54 @@ def evaluate_deid(
 
     request = Request(data, model or (), config, set_ or (), predictions)
     present(evaluate(request, tagger=False if no_tagger else None), as_json=as_json)
+
+
+@models_app.callback(
+    invoke_without_command=True, epilog="Example: notemill models --model ner=d4data/biomedical-ner-all --json"
+)
+def list_models(
+    context: typer.Context,
+    model: Annotated[list[str] | None, typer.Option(help="HEAD=PATH_OR_ID[@revision], as run takes it.")] = None,
+    config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the job file, dotted.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The checkpoint of each head, and a table of public ones; `fetch` puts one on disk."""
+    if context.invoked_subcommand is not None:
+        return
+    from jobs import models as listing
+
+    heads, known = listing.head_models(config, set_ or [], models(model or [])), listing.known_models()
+    if as_json:
+        sys.stdout.write(listing.as_json(heads, known) + "\n")
+    else:
+        listing.show(heads, known, Console())
+
+
+@models_app.command(
+    "fetch", epilog="Example: notemill models fetch emilyalsentzer/Bio_ClinicalBERT --to models/bio --convert"
+)
+def fetch_model(
+    source: Annotated[str, typer.Argument(help="Hub id, with @revision if wanted; or a folder.", metavar="ID")],
+    to: Annotated[str, typer.Option(help="New folder.")],
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Pickled weights too: tensors alone are read, safetensors written.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a checkpoint on disk, for machines without access to the Hub."""
+    from dataclasses import asdict
+
+    from jobs import models as listing
+
+    fetched = listing.fetch(source, to, pickled=convert)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(fetched)) + "\n")
+    else:
+        say = Console(highlight=False, soft_wrap=True, markup=False).print
+        at = f" at {fetched.revision}" if fetched.revision else ""
+        say(f"{source}{at} is in {to}{', converted to safetensors' if fetched.converted else ''}. In the job file:")
+        say(listing.job_file(fetched))
 
 
 @app.command(epilog="Example: notemill look --run out/ --rows 5")

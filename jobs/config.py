@@ -69,6 +69,7 @@ class Model(_Table):
     ner: str | None = None
     icd: str | None = None
     readmission: str | None = None
+    pickled: bool = Field(False, description="Convert pickled weights, reading tensors alone out of them.")
     heads: list[Literal["ner", "icd", "readmission"]] = ["ner", "icd", "readmission"]
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     window: int | None = Field(None, ge=16, description="Tokens of a window; default: what the checkpoint takes.")
@@ -88,6 +89,7 @@ class Icd(_Table):
 
     threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: the checkpoint's own.")
     top_k: int = Field(50, ge=1, description="Most codes per note.")
+    masked: bool = Field(True, description="PLM-ICD: no attention over padding; false: the published scores.")
 
 
 class Ray(_Table):

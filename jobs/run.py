@@ -43,7 +43,8 @@ def checkpoints(job: Job, heads: Iterable[str] | None = None) -> dict[str, Check
     heads = heads_of(job) if heads is None else heads
     try:
         chosen = {head: getattr(job.model, head) for head in heads}
-        return {head: resolve(spec, head) if spec else shipped(head) for head, spec in chosen.items()}
+        pickled = job.model.pickled
+        return {head: resolve(spec, head, pickled=pickled) if spec else shipped(head) for head, spec in chosen.items()}
     except CheckpointError as error:
         raise RequestError(str(error)) from error
 
@@ -128,7 +129,7 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
             window=model.window,
             threads=model.threads,
             device=model.device,
-            icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k),
+            icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )
         made["clinical_bert"] = (bert,)

@@ -280,7 +280,7 @@ def test_commands_in_the_readme_exist() -> None:
     for line in lines:
         _, name, *words = shlex.split(line.partition(" -- ")[0], comments=True)
         command = commands[name]
-        if hasattr(command, "commands"):  # a group, as `evaluate`
+        if words and words[0] in getattr(command, "commands", {}):  # of a group, as `evaluate`
             command = command.commands[words[0]]
         parameters = {option: item for item in command.params for option in item.opts}
         for word in words:

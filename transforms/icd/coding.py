@@ -20,6 +20,7 @@ class CodingOptions:
         spans: most evidence spans for one code; 0 for none.
         words: most words in a span.
         floor: a further span needs at least this share of the attention of the first one's peak.
+        masked: of a published PLM-ICD, keep its attention off the padding; False gives the published scores.
     """
 
     threshold: float | None = None
@@ -27,6 +28,7 @@ class CodingOptions:
     spans: int = 3
     words: int = 8
     floor: float = 0.2
+    masked: bool = True
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:

@@ -63,14 +63,19 @@ def converted(folder: Path) -> Path:
     return target
 
 
-def copy(folder: Path, target: Path) -> None:
+def copy(folder: Path, target: Path, source: str | None = None) -> None:
     """Writes a checkpoint with safetensors to a new folder, whole or not at all; nothing else of its folder is copied.
+
+    Args:
+        folder: the checkpoint.
+        target: the new folder.
+        source: what the user called it, for messages.
 
     Raises:
         CheckpointError: it has no safetensors.
         OSError: the target cannot be written.
     """
-    weights = weight_files(folder)
+    weights = weight_files(folder, source)
     with _whole(target) as part:
         for path in (*weights, *_others(folder)):
             _copy_file(path, part / path.relative_to(folder))

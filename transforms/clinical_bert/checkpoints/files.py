@@ -93,9 +93,9 @@ def weight_files(folder: Path, source: str | None = None) -> list[Path]:
             "class, by transformers' save_pretrained"
         )
     raise CheckpointError(
-        f"{str(folder)!r} holds no model.safetensors: is it a Hugging Face checkpoint folder? Of a Hub repository with "
-        "pickled weights alone name the revision that the Hub converted (ID@refs/pr/N, see its community tab), or "
-        "convert it: `notemill models fetch ID --to DIR --convert`"
+        f"{source or str(folder)!r} holds no model.safetensors: is it a Hugging Face checkpoint? Of a Hub repository "
+        "with pickled weights alone name the revision that the Hub converted (ID@refs/pr/N, see its community tab), or "
+        f"convert it: `notemill models fetch {source or 'ID'} --to DIR --convert`"
     )
 
 

@@ -7,6 +7,7 @@ its weights. Code that a repository may hold is never fetched.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,10 @@ def find(spec: str, *, pickled: bool = False) -> tuple[Path, str]:
 def _from_hub(repo: str, revision: str | None, *, pickled: bool) -> tuple[Path, str]:
     import httpx2
     from huggingface_hub import errors, snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     at = f"{repo}@{revision}" if revision else repo
 
     def fetch(patterns: tuple[str, ...], *, offline: bool) -> Path:
