@@ -22,6 +22,8 @@ _BLANKS: Final = frozenset((" ", "\u0120", "\u2581"))
 """How tokenizers write a blank: as it is, in byte-level BPE, in SentencePiece."""
 _ENDS_WORD: Final = np.array([not chr(code).isalnum() for code in range(128)])
 """White space or punctuation; the latter is, as for BERT, all visible ASCII but letters and digits."""
+_IN_WORD: Final = np.array([chr(code).isalnum() for code in range(0x2E80)])
+"""Letters and digits of the scripts before those of East Asia, whose characters are words to BERT."""
 
 
 class UnreadTextError(Exception):
@@ -58,7 +60,8 @@ def text_words(text: str, tokens: Tokens) -> Words:
 
     WordPiece parts a text at white space and at punctuation, and its words stay as they are. SentencePiece parts it
     at white space alone: its `Lee's` and `Lee,MD` are parted at the punctuation, or `Lee` would have only a third of
-    the say. Byte-level BPE parts a word at a combining mark or a zero-width character, and its parts are joined.
+    the say. Byte-level BPE parts a word between letters and digits (`B12`), at a combining mark and at a zero-width
+    character, and its parts are joined.
     """
     return _words(_text_begins(text, _codes(text), tokens), tokens.starts, tokens.ends)
 
@@ -152,6 +155,11 @@ def _text_begins(text: str, codes: npt.NDArray[np.uint32], tokens: Tokens) -> np
         for side, i in np.argwhere(edges >= 128).tolist():
             parted[side, i] = _ends_word(chr(edges[side, i]))
         begins[inside] = parted.any(axis=0)
+    at = np.flatnonzero(begins)[1:]
+    at = at[starts[at] == ends[at - 1]]
+    edges = np.stack([codes[starts[at] - 1], codes[starts[at]]])
+    within = (_IN_WORD[np.minimum(edges, len(_IN_WORD) - 1)] & (edges < len(_IN_WORD))).all(axis=0)
+    begins[at[within]] = False
     if not text.isascii():
         at = np.flatnonzero(begins)[1:]
         begins[at[starts[at] < ends[at - 1]]] = False  # pieces that overlap are the bytes of one character
