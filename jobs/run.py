@@ -85,6 +85,7 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
             precision=model.precision,
             window=model.window,
             threads=model.threads,
+            cache_mb=model.cache_mb,
             device=model.device,
         )
         if job.deidentify.tagger
@@ -128,6 +129,7 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
             precision=model.precision,
             window=model.window,
             threads=model.threads,
+            cache_mb=model.cache_mb,
             device=model.device,
             icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),

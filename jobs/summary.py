@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from transforms.schema import RESTRICTED
+
+_ENCODERS: Final = {"tagged": "PHI tagger", "encoded": "clinical BERT"}
+"""What the manifest calls an encoder's account, and what it is."""
 
 
 def print_summary(console: Console, manifest: Mapping[str, Any], output: str, resumed: int) -> None:
@@ -33,6 +36,11 @@ def print_summary(console: Console, manifest: Mapping[str, Any], output: str, re
         table.add_row("seconds, loading models apart", f"{manifest['seconds']:,.1f}")
         table.add_row("notes/s", f"{manifest['notes_per_second']:,.1f}")
         table.add_row("tokens/s", f"{manifest['tokens_per_second']:,.0f}")
+    for name, counts in manifest["encoded"].items():
+        of = _ENCODERS[name]
+        table.add_row(f"{of}: truncated tokens", f"{counts['truncated_tokens']:,}")
+        if counts["repeated_windows"]:
+            table.add_row(f"{of}: encoding saved, text came again", f"{counts['saved']:.1%}")
     console.print(table)
     if "deidentification" in manifest:
         console.print(deidentified(manifest["deidentification"]), soft_wrap=True, highlight=False)

@@ -24,9 +24,11 @@ from jobs.training.loop import LoopOptions, fit, prepare
 from jobs.training.model import CodingTask, Task, go_on, known_labels, make_task, save, title_embeddings
 from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
+from transforms.clinical_bert.backends.pytorch import PaddedEncoder
+from transforms.clinical_bert.backends.support import pick_device
 from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
-from transforms.clinical_bert.encoder import Encoder, pick_device
+from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.shapes import COUNT as SHAPES
 from transforms.clinical_bert.shapes import SETTING, WORD_SHAPE, uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
@@ -299,7 +301,7 @@ def _tasks(
             )
             if not labels:
                 raise RequestError("no training document has a billable ICD-10-CM code")
-            encoder = Encoder(backbone, tokenizer, window=window)
+            encoder = Encoder(PaddedEncoder(backbone), tokenizer, window=window)
             embeddings = title_embeddings(encoder, tokenizer, [table.description(code) for code in labels])
         elif not any(document.readmitted is not None for s in sets for document in s.train):
             raise RequestError("no training document has a readmission label")

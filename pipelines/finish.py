@@ -88,9 +88,12 @@ def account(receipts: Mapping[str, Receipt]) -> dict[str, Any]:
     size: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     workers: dict[str, Mapping[str, Any]] = {}
+    encoded: dict[str, Counter[str]] = {}
     for receipt in receipts.values():
         rejects.update(receipt.rejects)
         seconds.update(receipt.seconds)
+        for name, counts in receipt.encoded.items():
+            encoded.setdefault(name, Counter()).update(counts)
         for table, facts in receipt.tables.items():
             rows[table] += facts["rows"]
             size[table] += facts["bytes"]
@@ -106,9 +109,16 @@ def account(receipts: Mapping[str, Receipt]) -> dict[str, Any]:
         "tables": {name: rows[name] for name in (*schema.TABLES,) if name in rows},
         "bytes": {name: size[name] for name in (*schema.TABLES,) if name in size},
         "tokens": sum(receipt.tokens for receipt in receipts.values()),
+        "encoded": {name: _with_saved(counts) for name, counts in encoded.items()},
         "stage_seconds": {name: round(value, 2) for name, value in seconds.items()},
         "workers": [workers[key] for key in sorted(workers)],
     }
+
+
+def _with_saved(counts: Counter[str]) -> dict[str, float]:
+    """The sums of an encoder, and the share of positions that were not computed because they are repeated."""
+    repeated, computed = counts["repeated_positions"], counts["positions"]
+    return {**counts, "saved": round(repeated / (repeated + computed), 4) if repeated else 0.0}
 
 
 def count_deidentified(receipts: Mapping[str, Receipt]) -> Counted:

@@ -79,6 +79,19 @@ FOUND: Final = pa.struct(
 )
 """PHI found in raw text, not yet replaced."""
 
+ENCODED: Final = pa.struct(
+    [
+        ("tokens", pa.int64()),
+        ("windows", pa.int64()),
+        ("repeated_windows", pa.int64()),
+        ("positions", pa.int64()),
+        ("padding", pa.int64()),
+        ("repeated_positions", pa.int64()),
+        ("truncated_tokens", pa.int64()),
+    ]
+)
+"""What encoders did for a note; see `transforms.clinical_bert.counts.Counts`."""
+
 KNOWN_PHI: Final = pa.struct([("label", pa.string()), ("value", pa.string())])
 """PHI that the row's own columns give: an i2b2-2014 label and the raw value."""
 
@@ -101,12 +114,14 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("raw_patient_id", pa.string()),
         ("raw_encounter_id", pa.string()),
         ("found", pa.list_(FOUND)),
+        ("tagged", ENCODED),
         ("phi", pa.list_(PHI)),
         ("sections", pa.list_(SECTION)),
         ("entities", pa.list_(ENTITY)),
         ("codes", pa.list_(CODE)),
         ("chunk_scores", pa.list_(pa.float32())),
         ("n_tokens", pa.int32()),
+        ("encoded", ENCODED),
     ]
 )
 

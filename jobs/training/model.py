@@ -157,9 +157,10 @@ Task = TokenTask | CodingTask | ReadmissionTask
 
 def title_embeddings(encoder: Encoder, tokenizer: NoteTokenizer, titles: Sequence[str]) -> tuple[torch.Tensor, float]:
     """Mean token state of each title, shape (titles, width), and the mean length of a token's state."""
-    states = encoder.encode(tokenizer(titles))
-    norms = torch.cat(states).float().norm(dim=1)
-    return torch.stack([of_title.float().mean(dim=0) for of_title in states]), float(norms.mean())
+    tokens = tokenizer(titles)
+    states = encoder.encode(tokens).float()
+    of_titles = torch.split(states, [len(title) for title in tokens])
+    return torch.stack([of_title.mean(dim=0) for of_title in of_titles]), float(states.norm(dim=1).mean())
 
 
 def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[torch.Tensor, float] | None) -> Task:

@@ -37,6 +37,8 @@ class Receipt:
         tables: table -> rows and bytes of the split's part file.
         phi: `label`, `class` (of Safe Harbor) and `recognizer`, each with its counts of replaced spans.
         tokens: tokens that the encoder saw.
+        encoded: what the encoders did for the notes written: `tagged` of the PHI tagger and `encoded` of the
+            clinical-BERT replica, each with the sums of `transforms.clinical_bert.counts.Counts`.
         seconds: stage -> time spent in it.
         started: when the first stage took the split, `finished` when its tables were written (since the epoch).
         workers: who worked on it: stages, host, process id, accelerators.
@@ -52,6 +54,7 @@ class Receipt:
     tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     phi: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tokens: int = 0
+    encoded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     started: float = 0.0
     finished: float = 0.0

@@ -66,6 +66,7 @@ class Sink:
             tables=facts,
             phi=_counts(parts["phi"]) if "phi" in parts else {},
             tokens=_tokens(living),
+            encoded=_encoded(living),
             seconds={name: round(value, 4) for name, value in parcel.seconds.items()},
             started=parcel.started,
             finished=time.time(),
@@ -91,3 +92,14 @@ def _tokens(notes: pa.Table) -> int:
     if "n_tokens" not in notes.column_names:
         return 0
     return pc.sum(notes["n_tokens"]).as_py() or 0
+
+
+def _encoded(notes: pa.Table) -> dict[str, dict[str, int]]:
+    """What the encoders did, by the column that says it."""
+    return {
+        name: {
+            field.name: pc.sum(pc.struct_field(notes[name], field.name)).as_py() or 0 for field in schema.ENCODED.fields
+        }
+        for name in ("tagged", "encoded")
+        if name in notes.column_names
+    }

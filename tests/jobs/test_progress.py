@@ -65,8 +65,18 @@ def test_the_summary_accounts_for_every_note() -> None:
         "seconds": 4.0,
         "notes_per_second": 2.5,
         "tokens_per_second": 1000.0,
+        "encoded": {"encoded": {"truncated_tokens": 0, "repeated_windows": 3, "saved": 0.125}},
     }
     print_summary(Console(file=stream, width=100), manifest, "out", resumed=1)
     text = stream.getvalue()
-    for part in ("validate/NullText", "phi (restricted)", "40", "17", "2 (1 done before)", "2.5", "marked as errors"):
+    for part in (
+        "validate/NullText",
+        "phi (restricted)",
+        "40",
+        "17",
+        "2 (1 done before)",
+        "2.5",
+        "marked as errors",
+        "12.5%",
+    ):
         assert part in text

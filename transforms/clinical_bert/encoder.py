@@ -1,193 +1,246 @@
 """Run windows of whole notes through an encoder in batches, and hand back one state per token.
 
-A window is padded to a size that depends on its own length alone, and goes into batches of that size only.
-So the arithmetic done for a window does not depend on its neighbours: on a CPU its states are bit for bit the
-same in any batch, which makes results independent of split size, order and engine.
+Batches are filled by a budget of tokens, the longest windows first. A window that occurs twice is run once; a bounded
+cache serves it to later batches too. A window's states do not depend on its neighbours (that is the backend's
+promise), so results do not depend on split size, order, engine or cache.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
 import torch
 
-from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, plan
-
-Precision = Literal["auto", "fp32", "bf16"]
-PRECISIONS: Final = ("auto", "fp32", "bf16")
+from transforms.clinical_bert.backends.base import Backend
+from transforms.clinical_bert.budget import batch_tokens, out_of_memory
+from transforms.clinical_bert.cache import StateCache
+from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.packed import Job, pack
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens, cover, plan
 
 _log = logging.getLogger(__name__)
 
-_BUCKET: Final = 16  # tokens; short steps waste under 5% on real notes, and are what vector units like
-_BATCH_TOKENS: Final = {"cpu": 4096, "cuda": 65536}  # a start; halved when memory runs out
-
-
-class Bucket(NamedTuple):
-    """Windows that may share a batch: padded length, and whether each fills it to the end.
-
-    Attention runs without a mask where nothing is padded, which is another kernel. Windows of the two kinds
-    are kept apart, or the kernel that a full window meets would depend on its neighbours.
-    """
-
-    length: int
-    full: bool
-
-
-class Job(NamedTuple):
-    """One window of one note; `note` is its index."""
-
-    note: int
-    window: Window
-
-
-def pick_device(device: str) -> torch.device:
-    """`auto` is the GPU where there is one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
-def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where the processor or the GPU computes in it, else float32.
-
-    Raises:
-        ValueError: unknown precision.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    if precision != "auto":
-        return torch.bfloat16 if precision == "bf16" else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    flags = torch.cpu.get_capabilities()
-    return torch.bfloat16 if flags.get("avx512_bf16") or flags.get("amx_bf16") else torch.float32
-
 
 class WindowRunner:
-    """Runs windows of tokenised notes through a model, in batches of one padded length.
+    """Runs windows of tokenised notes through a backend, in batches of a bounded number of tokens.
 
     Args:
-        model: a model of transformers that takes `input_ids` and `attention_mask`.
-        tokenizer: gives the special tokens at either end of a window, and the padding.
+        backend: the encoder.
+        tokenizer: gives the special tokens at either end of a window.
         window: most tokens in a window, the special ones included.
-        read: takes from the model's output the tensor that is wanted, whose first axis is the batch.
+        cache_mb: states that are kept for windows that come again, in units of 2**20 bytes.
     """
 
-    def __init__(self, model: Any, tokenizer: NoteTokenizer, window: int, read: Callable[[Any], torch.Tensor]) -> None:
-        self._model = model
+    def __init__(self, backend: Backend, tokenizer: NoteTokenizer, window: int, cache_mb: float = 0.0) -> None:
+        self.backend = backend
         self._tokenizer = tokenizer
         self._window = window
-        self._read = read
-        self.device: torch.device = next(model.parameters()).device
-        self._batch_tokens = _BATCH_TOKENS["cuda" if self.device.type == "cuda" else "cpu"]
+        self._cache = StateCache(cache_mb)
+        self._batch_tokens = 0  # measured before the first batch
 
     @property
     def room(self) -> int:
         """Most tokens of a note in a window: one special token stands at either end."""
         return self._window - 2
 
-    def run(self, notes: Sequence[Tokens], jobs: Iterable[Job]) -> Iterator[tuple[Job, torch.Tensor]]:
-        """Yields what `read` took for each job, in an order of its own.
+    @property
+    def budget(self) -> int:
+        """Tokens of a batch: measured once, halved when memory runs out."""
+        if not self._batch_tokens:
+            self._batch_tokens = batch_tokens(self.backend, self._tokenizer, self._window)
+        return self._batch_tokens
+
+    @torch.inference_mode()
+    def run(
+        self, notes: Sequence[Tokens], jobs: Iterable[Job], counts: Sequence[Counts] | None = None
+    ) -> Iterator[tuple[Job, torch.Tensor]]:
+        """Yields the states of each job's window, special tokens included, in an order of its own.
+
+        Equal windows are given the same states, which nobody may change.
+
+        Args:
+            notes: that the jobs number.
+            jobs: each window once or many times.
+            counts: of each note, to which this pass is added.
+
+        Yields:
+            A job and its states, shape (window + 2, width), on the backend's device.
 
         Raises:
             MemoryError, torch.OutOfMemoryError: a single window does not fit.
         """
-        buckets: dict[Bucket, list[Job]] = defaultdict(list)
+        waiting: dict[bytes, list[Job]] = {}
         for job in jobs:
-            length = job.window.stop - job.window.start + 2
-            padded = min(-(-length // _BUCKET) * _BUCKET, self._window)
-            buckets[Bucket(padded, length == padded)].append(job)
-        # The longest first: if memory is short, it shows at once.
-        for bucket, waiting in sorted(buckets.items(), reverse=True):
-            yield from self._run_bucket(notes, bucket, waiting)
-
-    def _run_bucket(
-        self, notes: Sequence[Tokens], bucket: Bucket, jobs: list[Job]
-    ) -> Iterator[tuple[Job, torch.Tensor]]:
-        at = 0
-        while at < len(jobs):
-            batch = jobs[at : at + max(1, self._batch_tokens // bucket.length)]
+            key = _key(notes[job.note], job)
+            known = self._cache.get(key) if key not in waiting else None
+            if counts is not None:
+                self._count(job, counts[job.note], repeated=known is not None or key in waiting)
+            if known is not None:
+                yield job, known
+            else:
+                waiting.setdefault(key, []).append(job)
+        # The longest first: if memory is short, it shows at once. Equal lengths lie side by side.
+        left = deque(sorted(waiting, key=lambda key: waiting[key][0].positions, reverse=True))
+        while left:
+            batch = self._next(left, waiting)
             try:
-                output = self._forward(notes, bucket, batch)
+                states = self.backend(pack(notes, [waiting[key][0] for key in batch], self._tokenizer))
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error) or len(batch) == 1:
+                if not out_of_memory(error) or len(batch) == 1:
                     raise
-                self._batch_tokens = len(batch) // 2 * bucket.length
+                self._batch_tokens = sum(waiting[key][0].positions for key in batch) // 2
                 _log.warning("out of memory: batches are now of %d tokens", self._batch_tokens)
             else:
-                at += len(batch)
-                yield from zip(batch, output, strict=True)
+                at = 0
+                for key in batch:
+                    length = waiting[key][0].positions
+                    of_window = states[at : at + length]
+                    self._cache.put(key, of_window)
+                    for job in waiting.pop(key):
+                        yield job, of_window
+                    at += length
                 continue
-            if self.device.type == "cuda":  # after the handler, whose traceback held on to the batch's tensors
+            left.extendleft(reversed(batch))
+            if self.backend.device.type == "cuda":  # after the handler, whose traceback held on to the batch's tensors
                 torch.cuda.empty_cache()
 
-    def _forward(self, notes: Sequence[Tokens], bucket: Bucket, batch: list[Job]) -> torch.Tensor:
-        ids = np.full((len(batch), bucket.length), self._tokenizer.pad, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        types = np.zeros_like(ids)
-        for row, (note, window) in enumerate(batch):
-            n = window.stop - window.start
-            if (of_note := notes[note].types) is not None:
-                types[row, 1 : n + 1] = of_note[window.start : window.stop]
-            ids[row, 0] = self._tokenizer.first
-            ids[row, 1 : n + 1] = notes[note].ids[window.start : window.stop]
-            ids[row, n + 1] = self._tokenizer.last
-            mask[row, : n + 2] = 1
-        inputs = {"input_ids": torch.from_numpy(ids).to(self.device)}
-        if not bucket.full:
-            inputs["attention_mask"] = torch.from_numpy(mask).to(self.device)
-        if self._tokenizer.shapes:
-            inputs["token_type_ids"] = torch.from_numpy(types).to(self.device)
-        return self._read(self._model(**inputs))
+    def _next(self, left: deque[bytes], waiting: dict[bytes, list[Job]]) -> list[bytes]:
+        """Takes the windows of the next batch off `left`: one at least."""
+        batch = [left.popleft()]
+        positions = waiting[batch[0]][0].positions
+        while left and positions + waiting[left[0]][0].positions <= self.budget:
+            batch.append(left.popleft())
+            positions += waiting[batch[-1]][0].positions
+        return batch
+
+    def _count(self, job: Job, counts: Counts, *, repeated: bool) -> None:
+        computed = self.backend.computed(job.positions)
+        counts.windows += 1
+        if repeated:
+            counts.repeated_windows += 1
+            counts.repeated_positions += computed
+        else:
+            counts.positions += computed
+            counts.padding += computed - job.positions
 
 
 class Encoder:
-    """An encoder of transformers over whole notes: one state per token.
+    """An encoder over whole notes: one state per token.
 
     Args:
-        model: a model whose output has `last_hidden_state`.
+        backend: the encoder.
         tokenizer: its tokenizer.
         window: most tokens in a window, the special ones included.
         overlap: tokens that neighbouring windows share; by default an eighth of the window.
+        cache_mb: as of `WindowRunner`.
 
     Raises:
         ValueError: `window` is too small for its overlap.
     """
 
-    def __init__(self, model: Any, tokenizer: NoteTokenizer, *, window: int, overlap: int | None = None) -> None:
-        self._runner = WindowRunner(model, tokenizer, window, lambda output: output.last_hidden_state)
-        self._overlap = window // 8 if overlap is None else overlap
-        self._dtype = next(model.parameters()).dtype
-        self.width = int(model.config.hidden_size)
-        plan(1, self._runner.room, self._overlap)
+    def __init__(
+        self,
+        backend: Backend,
+        tokenizer: NoteTokenizer,
+        *,
+        window: int,
+        overlap: int | None = None,
+        cache_mb: float = 0.0,
+    ) -> None:
+        self.runner = WindowRunner(backend, tokenizer, window, cache_mb)
+        self.overlap = window // 8 if overlap is None else overlap
+        self._backend = backend
+        self.width = backend.width
+        plan(1, self.runner.room, self.overlap)
 
-    @torch.inference_mode()
-    def encode(self, notes: Sequence[Tokens]) -> list[torch.Tensor]:
+    def encode(
+        self,
+        notes: Sequence[Tokens],
+        section_starts: Sequence[Sequence[int]] | None = None,
+        counts: Sequence[Counts] | None = None,
+    ) -> torch.Tensor:
         """Encodes whole notes.
 
+        Args:
+            notes: their tokens.
+            section_starts: of each note the offsets of its sections, which windows then follow.
+            counts: of each note, to which this pass is added.
+
         Returns:
-            For each note a tensor of shape (tokens, width), in the model's precision, on its device.
+            The states of all tokens, notes one after another: shape (tokens, width), in the backend's precision, on
+            its device.
 
         Raises:
             MemoryError, torch.OutOfMemoryError: a single window does not fit.
         """
-        states = [torch.empty((len(note), self.width), dtype=self._dtype, device=self._runner.device) for note in notes]
-        jobs = [Job(i, w) for i, note in enumerate(notes) for w in plan(len(note), self._runner.room, self._overlap)]
+        bounds = [0]
+        for note in notes:
+            bounds.append(bounds[-1] + len(note))
+        states = torch.empty((bounds[-1], self.width), dtype=self._backend.dtype, device=self._backend.device)
         covered = [0] * len(notes)
-        for (note, window), output in self._runner.run(notes, jobs):
+        jobs = [
+            job
+            for i, note in enumerate(notes)
+            for job in self._jobs(i, note, section_starts[i] if section_starts else ())
+        ]
+        for (i, window), output in self.runner.run(notes, jobs, counts):
             # Position 0 of the output is the special token.
             kept = output[1 + window.own_start - window.start : 1 + window.own_stop - window.start]
-            states[note][window.own_start : window.own_stop] = kept
-            covered[note] += len(kept)
-        if covered != [len(note) for note in notes]:
-            raise AssertionError("the windows left tokens without a state")
+            states[bounds[i] + window.own_start : bounds[i] + window.own_stop] = kept
+            covered[i] += len(kept)
+        for i, note in enumerate(notes):
+            _check_covered(covered[i], note)
+            if counts is not None:
+                counts[i].tokens += len(note)
         return states
 
+    def stream(
+        self, note: Tokens, section_starts: Sequence[int] = (), counts: Counts | None = None
+    ) -> Iterator[torch.Tensor]:
+        """Encodes one note of any length, with only a few batches of states in memory at a time.
 
-def _out_of_memory(error: BaseException) -> bool:
-    # PyTorch's allocator for the CPU raises a plain RuntimeError with this in its message.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
+        Yields:
+            States of consecutive tokens, shape (some tokens, width); together those of all tokens, and the same that
+            `encode` gives.
+
+        Raises:
+            MemoryError, torch.OutOfMemoryError: a single window does not fit.
+        """
+        jobs = self._jobs(0, note, section_starts)
+        reached = 0
+        while jobs:
+            positions, n = 0, 0
+            while n < len(jobs) and (not n or positions + jobs[n].positions <= self.runner.budget):
+                positions += jobs[n].positions
+                n += 1
+            part, jobs = jobs[:n], jobs[n:]
+            found = dict(self.runner.run([note], part, None if counts is None else [counts]))
+            kept = [
+                found[job][1 + job.window.own_start - job.window.start : 1 + job.window.own_stop - job.window.start]
+                for job in part
+            ]
+            reached += sum(map(len, kept))
+            yield torch.cat(kept)
+        _check_covered(reached, note)
+        if counts is not None:
+            counts.tokens += len(note)
+
+    def _jobs(self, i: int, note: Tokens, section_starts: Sequence[int]) -> list[Job]:
+        return [Job(i, window) for window in cover(note, section_starts, self.runner.room, self.overlap)]
+
+
+def _check_covered(covered: int, note: Tokens) -> None:
+    if covered != len(note):
+        raise AssertionError("the windows left tokens without a state")
+
+
+def _key(note: Tokens, job: Job) -> bytes:
+    """What decides a window's states, the checkpoint apart."""
+    window = slice(job.window.start, job.window.stop)
+    digest = hashlib.blake2b(note.ids[window].tobytes(), digest_size=16)
+    if note.types is not None:
+        digest.update(note.types[window].tobytes())
+    return digest.digest()

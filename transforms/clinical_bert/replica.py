@@ -10,37 +10,39 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import torch
 
+from transforms.clinical_bert.backends import open_backend
+from transforms.clinical_bert.backends.precision import Precision
+from transforms.clinical_bert.backends.support import pick_device
 from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, own_head, positions, read_json
-from transforms.clinical_bert.checkpoints.loading import load_classifier, load_encoder, load_tokenizer
-from transforms.clinical_bert.encoder import Encoder, Precision, WindowRunner, pick_device, pick_dtype
+from transforms.clinical_bert.checkpoints.loading import load_tokenizer
+from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.heads import EncodedNotes, Head, open_head
+from transforms.clinical_bert.heads.base import StreamedStates
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
-from transforms.clinical_bert.windows import NoteTokenizer
+from transforms.clinical_bert.heads.sequence import SequenceTail
+from transforms.clinical_bert.windows import Tokens
 
 WINDOW: Final = 128
 """Tokens in a window of a checkpoint of our own layout, which is trained and measured with windows of this length: on
 a CPU attention over 512 makes a token cost about twice as much. Other checkpoints get all positions that they have."""
 
+CACHE_MB: Final = 128.0
+"""MiB of states that are kept for windows that come again: about 1,300 windows of the checkpoint that ships."""
+
 # Characters of text whose token states may be in memory at one time: about 50,000 tokens, which is 40 MB of
-# bfloat16 states for a model 384 wide and 200 MB of float32 states for one 1,024 wide.
+# bfloat16 states for a model 384 wide and 200 MB of float32 states for one 1,024 wide. A longer note is streamed.
+# Each head then reads it by a pass of its own.
 _GROUP_CHARACTERS: Final = 200_000
-
-
-class _Model(Protocol):
-    """One model in memory, with the heads that it serves."""
-
-    heads: dict[str, Any]
-
-    def annotate(self, texts: Sequence[str]) -> tuple[dict[str, list[Any]], list[int]]:
-        """For each head one result per text; and the number of tokens of each text."""
-        ...
 
 
 class Replica:
@@ -50,6 +52,7 @@ class Replica:
         heads: the checkpoint for each head, by the head's name.
         precision: `auto` is bf16 where the hardware computes in it, else fp32.
         window: most tokens in an encoder window, cut to what the checkpoint takes; None for what it was trained with.
+        cache_mb: states of each encoder that are kept for windows that come again, in units of 2**20 bytes.
         threads: of PyTorch in this process; None leaves them as they are.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         options: for a head by its name, what it lets its user choose (`CodingOptions` for `icd`).
@@ -65,6 +68,7 @@ class Replica:
         *,
         precision: Precision = "auto",
         window: int | None = None,
+        cache_mb: float = CACHE_MB,
         threads: int | None = None,
         device: str = "auto",
         options: Mapping[str, Any] | None = None,
@@ -76,48 +80,64 @@ class Replica:
             os.environ.setdefault("RAYON_NUM_THREADS", str(threads))
             torch.set_num_threads(threads)
         self.device = pick_device(device)
-        self.dtype = pick_dtype(precision, self.device)
         self.n_tokens: list[int] = []
         """Tokens of each text of the last `annotate`, under the first head's tokenizer."""
+        self.note_counts: list[Counts] = []
+        """What the encoders did for each text of the last `annotate`."""
+        self.counts = Counts()
+        """The sums of `note_counts` over all calls."""
         by_folder: dict[tuple[Path, bool], dict[str, Checkpoint]] = defaultdict(dict)
         for name, checkpoint in heads.items():
             folder = checkpoint.verify(name)
-            alone = HEADS[name].kind == CHUNK_CLASSIFICATION and own_head(folder, name) is None
-            by_folder[folder, alone][name] = checkpoint
-        self._models: list[_Model] = []
-        for (folder, alone), group in by_folder.items():
-            limit = positions(read_json(folder / "config.json"))
-            own = own_head(folder, next(iter(group))) is not None
-            size = min(window or (WINDOW if own else limit), limit)
-            tokenizer = load_tokenizer(folder)
-            if alone:
-                self._models.append(_Classifier(folder, list(group), tokenizer, size, self.dtype, self.device))
-            else:
-                self._models.append(
-                    _Shared(folder, list(group), tokenizer, size, self.dtype, self.device, options or {})
-                )
+            by_folder[folder, _reads_chunks(folder, name)][name] = checkpoint
+        self._models = [
+            _Model(folder, list(group), precision, self.device, window, cache_mb, options or {})
+            for (folder, _), group in by_folder.items()
+        ]
+        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize")
 
-    def annotate(self, texts: Sequence[str]) -> dict[str, list[Any]]:
+    def annotate(
+        self, texts: Sequence[str], section_starts: Sequence[Sequence[int]] | None = None
+    ) -> dict[str, list[Any]]:
         """Runs every head over every text.
+
+        Args:
+            texts: the notes.
+            section_starts: of each text the offsets at which its sections begin; windows of texts longer than one
+                then follow them. None: of no text known.
 
         Returns:
             For each head one result per text, in the texts' order. `deid`, `ner`: a list of `Span`; `icd`: a
             list of `CodeHit`; `readmission`: a list of probabilities, one per chunk.
         """
         results: dict[str, list[Any]] = {name: [None] * len(texts) for model in self._models for name in model.heads}
-        counts = [0] * len(texts)
-        for group in _groups(texts):
-            chosen = [texts[i] for i in group]
-            for number, model in enumerate(self._models):
-                values, tokens = model.annotate(chosen)
-                for name, of_head in values.items():
-                    for i, value in zip(group, of_head, strict=True):
+        starts = section_starts if section_starts is not None else [()] * len(texts)
+        self.n_tokens = [0] * len(texts)
+        self.note_counts = [Counts() for _ in texts]
+        for group, tokenized in self._tokenized(texts):
+            of_group = [texts[i] for i in group], [starts[i] for i in group], [self.note_counts[i] for i in group]
+            for model, tokens in zip(self._models, tokenized, strict=True):
+                for name, values in model.annotate(tokens, *of_group).items():
+                    for i, value in zip(group, values, strict=True):
                         results[name][i] = value
-                if number == 0:
-                    for i, count in zip(group, tokens, strict=True):
-                        counts[i] = count
-        self.n_tokens = counts
+            for i, of_text in zip(group, tokenized[0], strict=True):
+                self.n_tokens[i] = len(of_text)
+        self.counts = sum(self.note_counts, self.counts)
         return results
+
+    def _tokenized(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[Tokens]]]]:
+        """The groups with each model's tokens; while one is encoded, the next one is tokenised."""
+
+        def tokenize(group: list[int]) -> list[list[Tokens]]:
+            of_group = [texts[i] for i in group]
+            return [model.tokenizer(of_group) for model in self._models]
+
+        groups = list(_groups(texts))
+        ahead = [self._ahead.submit(tokenize, group) for group in groups[:1]]
+        for number, group in enumerate(groups):
+            tokenized = ahead.pop().result()
+            ahead += [self._ahead.submit(tokenize, following) for following in groups[number + 1 : number + 2]]
+            yield group, tokenized
 
     def rows(self, head: str, result: Any, text: str, sections: Sequence[dict[str, Any]]) -> list[Any]:
         """One text's result as the value of the head's in-flight column; see `Head.rows`."""
@@ -129,6 +149,7 @@ class Replica:
 
     def close(self) -> None:
         """Lets the models go."""
+        self._ahead.shutdown()
         self._models = []
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -142,66 +163,91 @@ class Replica:
         self.close()
 
 
-class _Shared:
-    """One encoder, and the heads that read its states."""
+class _Model:
+    """One encoder, and the heads that read its states.
+
+    A sequence classifier of transformers reads the chunks of a note each by itself, all other heads read whole notes.
+    """
 
     def __init__(
         self,
         folder: Path,
         heads: Sequence[str],
-        tokenizer: NoteTokenizer,
-        window: int,
-        dtype: torch.dtype,
+        precision: Precision,
         device: torch.device,
+        window: int | None,
+        cache_mb: float,
         options: Mapping[str, Any],
     ) -> None:
-        model = load_encoder(folder, dtype, device)
-        self._tokenizer = tokenizer
-        self._encoder = Encoder(model, tokenizer, window=window)
-        self.heads: dict[str, Head] = {
-            name: open_head(name, folder, tokenizer, dtype, device, options.get(name)) for name in heads
-        }
+        limit = positions(read_json(folder / "config.json"))
+        own = own_head(folder, heads[0]) is not None
+        by_chunk = _reads_chunks(folder, heads[0])
+        # The [CLS] state sums up what a sequence classifier sees, so it is given as much of a chunk as it takes.
+        size = limit if by_chunk else min(window or (WINDOW if own else limit), limit)
+        self.tokenizer = load_tokenizer(folder)
+        backend = open_backend(folder, precision=precision, device=device, for_sequences=by_chunk)
+        self._encoder = Encoder(backend, self.tokenizer, window=size, cache_mb=cache_mb)
+        self._classifiers: dict[str, ChunkClassifier] = {}
+        self._heads: dict[str, Head] = {}
+        for name in heads:
+            if by_chunk:
+                tail = SequenceTail(folder, backend.device)
+                self._classifiers[name] = ChunkClassifier(self._encoder.runner, self._encoder.overlap, tail)
+            else:
+                self._heads[name] = open_head(
+                    name, folder, self.tokenizer, backend.dtype, backend.device, options.get(name)
+                )
+
+    @property
+    def heads(self) -> Mapping[str, Head | ChunkClassifier]:
+        """By name."""
+        return {**self._heads, **self._classifiers}
 
     @torch.inference_mode()
-    def annotate(self, texts: Sequence[str]) -> tuple[dict[str, list[Any]], list[int]]:
-        tokens = self._tokenizer(texts)
-        notes = EncodedNotes.of(texts, tokens, torch.cat(self._encoder.encode(tokens)))
-        return {name: head(notes) for name, head in self.heads.items()}, [len(note) for note in tokens]
-
-
-class _Classifier:
-    """A sequence classifier of its own over the chunks of a note."""
-
-    def __init__(
+    def annotate(
         self,
-        folder: Path,
-        heads: Sequence[str],
-        tokenizer: NoteTokenizer,
-        window: int,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        model = load_classifier(folder, dtype, device)
-        self._tokenizer = tokenizer
-        # The [CLS] state sums up what the classifier sees, so it is given as much of a chunk as it takes.
-        window = max(window, positions(read_json(folder / "config.json")))
-        runner = WindowRunner(model, tokenizer, window, lambda output: output.logits)
-        self.heads: dict[str, ChunkClassifier] = {name: ChunkClassifier(runner, window // 8) for name in heads}
+        tokens: Sequence[Tokens],
+        texts: Sequence[str],
+        section_starts: Sequence[Sequence[int]],
+        counts: Sequence[Counts],
+    ) -> dict[str, list[Any]]:
+        """For each head one result per text."""
+        results: dict[str, list[Any]] = {
+            name: classify(texts, tokens, counts) for name, classify in self._classifiers.items()
+        }
+        if self._heads:
+            notes = EncodedNotes.of(texts, tokens, self._encode(tokens, texts, section_starts, counts))
+            results |= {name: head(notes) for name, head in self._heads.items()}
+        return results
 
-    def annotate(self, texts: Sequence[str]) -> tuple[dict[str, list[Any]], list[int]]:
-        tokens = self._tokenizer(texts)
-        return {name: head(texts, tokens) for name, head in self.heads.items()}, [len(note) for note in tokens]
+    def _encode(
+        self,
+        tokens: Sequence[Tokens],
+        texts: Sequence[str],
+        section_starts: Sequence[Sequence[int]],
+        counts: Sequence[Counts],
+    ) -> torch.Tensor | StreamedStates:
+        if len(texts) == 1 and len(texts[0]) > _GROUP_CHARACTERS:
+            return StreamedStates(
+                partial(self._encoder.stream, tokens[0], section_starts[0], counts[0]), len(tokens[0])
+            )
+        return self._encoder.encode(tokens, section_starts, counts)
+
+
+def _reads_chunks(folder: Path, head: str) -> bool:
+    """Whether the head is a sequence classifier of transformers."""
+    return HEADS[head].kind == CHUNK_CLASSIFICATION and own_head(folder, head) is None
 
 
 def _groups(texts: Sequence[str]) -> Iterator[list[int]]:
-    """Indices of the texts, in order of length, in groups of bounded size (one text at least)."""
+    """Indices of the texts, in their order, in groups of bounded size (one text at least)."""
     group: list[int] = []
     characters = 0
-    for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
-        if group and characters + len(texts[i]) > _GROUP_CHARACTERS:
+    for i, text in enumerate(texts):
+        if group and characters + len(text) > _GROUP_CHARACTERS:
             yield group
             group, characters = [], 0
         group.append(i)
-        characters += len(texts[i])
+        characters += len(text)
     if group:
         yield group

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from transforms import schema
+from transforms.clinical_bert.backends.precision import Precision
 from transforms.clinical_bert.catalogue import HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, shipped
-from transforms.clinical_bert.encoder import Precision
-from transforms.clinical_bert.replica import Replica
+from transforms.clinical_bert.replica import CACHE_MB, Replica
 from transforms.icd.coding import CodingOptions
 from transforms.stage import Resources, with_column
 
@@ -20,7 +20,9 @@ DEFAULT_HEADS = ("ner", "icd", "readmission")
 
 @dataclass(frozen=True)
 class ClinicalBert:
-    """Adds the column of each of its heads (`entities`, `codes`, `chunk_scores`), and `n_tokens`.
+    """Adds the column of each of its heads (`entities`, `codes`, `chunk_scores`), `n_tokens` and `encoded`.
+
+    Windows of notes longer than one follow the sections, where there are any.
 
     The assertion fields of an entity are null: a later stage fills them.
 
@@ -30,6 +32,7 @@ class ClinicalBert:
         window: most tokens in an encoder window; None for what each checkpoint was trained with.
         threads: of PyTorch in the worker's process; None leaves them as they are. They change the speed, not
             the results, so they are no part of the stage's identity.
+        cache_mb: of the replica's cache of windows; changes the speed, not the results.
         icd: threshold and evidence of the codes.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
@@ -38,6 +41,7 @@ class ClinicalBert:
     precision: Precision = "auto"
     window: int | None = None
     threads: int | None = field(default=None, repr=False)
+    cache_mb: float = field(default=CACHE_MB, repr=False)
     icd: CodingOptions = field(default_factory=CodingOptions)
     device: str = field(default="auto", repr=False)
     resources: Resources = field(default=Resources(cpus=1), repr=False)
@@ -46,7 +50,7 @@ class ClinicalBert:
 
     @property
     def adds(self) -> pa.Schema:
-        return schema.columns(*(str(HEADS[head].column) for head, _ in self.heads), "n_tokens")
+        return schema.columns(*(str(HEADS[head].column) for head, _ in self.heads), "n_tokens", "encoded")
 
     def __post_init__(self) -> None:
         unfit = [head for head, _ in self.heads if head not in HEADS or HEADS[head].column is None]
@@ -73,6 +77,7 @@ class ClinicalBert:
             precision=self.precision,
             window=self.window,
             threads=self.threads,
+            cache_mb=self.cache_mb,
             device=self.device,
             options={"icd": self.icd},
         )
@@ -94,7 +99,8 @@ class ClinicalBertWorker:
     def process(self, notes: pa.Table) -> pa.Table:
         texts = notes["text"].to_pylist()
         sections = notes["sections"].to_pylist() if "sections" in notes.column_names else [None] * len(texts)
-        results = self._replica.annotate(texts)
+        starts = [[section["start"] for section in of_note or []] for of_note in sections]
+        results = self._replica.annotate(texts, starts)
         filled: dict[str, list[Any]] = {
             self._columns[head]: [
                 self._replica.rows(head, result, text, of_note or [])
@@ -103,6 +109,7 @@ class ClinicalBertWorker:
             for head, of_head in results.items()
         }
         filled["n_tokens"] = self._replica.n_tokens
+        filled["encoded"] = [asdict(counts) for counts in self._replica.note_counts]
         for column, values in filled.items():
             notes = with_column(notes, schema.IN_FLIGHT.field(column), values)
         return notes

@@ -2,6 +2,9 @@
 
 A note longer than the encoder is never cut. Overlapping windows cover it, and each token is owned by the
 window in which it stands most central, so that it is seen with as much context on either side as there is.
+
+Where the sections of a note are known, windows begin and end with them: a section that was copied from an earlier
+note then lies in the same windows as there, and is encoded once (`encoder.WindowRunner`).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +79,39 @@ def plan(n_tokens: int, length: int, overlap: int) -> list[Window]:
         own_stop = n_tokens if i == count - 1 else (stop - 1 + starts[i + 1]) // 2 + 1
         windows.append(Window(start, stop, owned, own_stop))
         owned = own_stop
+    return windows
+
+
+_LEAST_STRETCH: Final = 16
+"""Tokens. Shorter sections share a window with what follows them: on its own a window of two lines has little context,
+and its two special tokens cost more than the copy would save."""
+
+
+def cover(tokens: Tokens, section_starts: Sequence[int], length: int, overlap: int) -> list[Window]:
+    """Covers a note with windows that begin where its sections do.
+
+    Sections under 16 tokens are joined with the next ones. A stretch longer than a window is covered as `plan` says.
+    A note that fits into one window has one, so that it is read as transformers would read it.
+
+    Args:
+        tokens: of the note.
+        section_starts: character offsets at which sections of any level begin, in any order; may be empty.
+        length: most tokens of the note in a window.
+        overlap: tokens that neighbouring windows of a stretch share.
+
+    Raises:
+        ValueError: as `plan`.
+    """
+    n = len(tokens)
+    if n <= length or not section_starts:
+        return plan(n, length, overlap)
+    windows: list[Window] = []
+    first = 0
+    for at in [*sorted(set(np.searchsorted(tokens.starts, section_starts).tolist())), n]:
+        if at - first < _LEAST_STRETCH and at < n:
+            continue
+        windows += [Window(*(first + edge for edge in window)) for window in plan(at - first, length, overlap)]
+        first = at
     return windows
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
 from presidio_analyzer import PatternRecognizer
 
 from transforms import schema
+from transforms.clinical_bert.counts import Counts
 from transforms.deid import recognizers as shipped_recognizers
 from transforms.deid.analyzer import build_engine
 from transforms.deid.detector import Detector
@@ -32,7 +33,7 @@ from transforms.deid.recognizers import RecognizerSpec, from_pattern
 from transforms.deid.replace import OffsetMap, replace
 from transforms.deid.replacement import MODES, Mode, NoteFacts, Replacer, replacer
 from transforms.deid.spans import PhiSpan
-from transforms.deid.tagger import PhiTagger, TaggerSpec, as_phi
+from transforms.deid.tagger import Counting, PhiTagger, TaggerSpec, as_phi
 from transforms.stage import NoteError, Resources, Stage, Worker, with_column
 
 _IDS = ("raw_patient_id", "raw_encounter_id", "raw_note_id")
@@ -59,7 +60,7 @@ def deidentification(
 
 @dataclass(frozen=True)
 class FindPhi:
-    """Adds `found`: where PHI stands in the raw text.
+    """Adds `found`: where PHI stands in the raw text; and `tagged`: what the tagger's encoder did for the note.
 
     Attributes:
         tagger: a PHI tagger; None leaves patterns, lists and known PHI alone.
@@ -75,7 +76,7 @@ class FindPhi:
     resources: Resources = field(default=Resources(cpus=1), repr=False)
     name: ClassVar[str] = "find_phi"
     reads: ClassVar[pa.Schema] = schema.columns("text", "patient_name", "known_phi", *_IDS)
-    adds: ClassVar[pa.Schema] = schema.columns("found")
+    adds: ClassVar[pa.Schema] = schema.columns("found", "tagged")
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.threshold <= 1.0:
@@ -116,11 +117,15 @@ class FindPhiWorker:
         if any(text is None for text in texts):
             raise NoteError("text is null")
         tagged: list[list[PhiSpan]] = [[] for _ in texts]
+        counts: Sequence[Counts] | None = None
         if self._tagger is not None and texts:
             tagged = as_phi(texts, self._tagger.tag(texts), self._labels)
+            counts = self._tagger.counts if isinstance(self._tagger, Counting) else None
         rows = zip(texts, _known(notes), tagged, strict=True)
         found = [_as_found(self._detector.detect(text, known, spans)) for text, known, spans in rows]
-        return with_column(notes, FindPhi.adds.field("found"), found)
+        notes = with_column(notes, FindPhi.adds.field("found"), found)
+        did = [None] * len(texts) if counts is None else [asdict(of_note) for of_note in counts]
+        return with_column(notes, FindPhi.adds.field("tagged"), did)
 
     def close(self) -> None:
         """Releases the tagger."""

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
+from transforms.clinical_bert.backends.precision import Precision
 from transforms.clinical_bert.checkpoints import Checkpoint, labels_of, shipped
-from transforms.clinical_bert.encoder import Precision
+from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.heads.labels import OUTSIDE, read_scheme
 from transforms.clinical_bert.heads.tokens import TokenOptions
-from transforms.clinical_bert.replica import Replica
+from transforms.clinical_bert.replica import CACHE_MB, Replica
 from transforms.deid.labels import LabelMap
 from transforms.deid.spans import TAGGER, PhiSpan
 
@@ -48,6 +49,16 @@ class PhiTagger(Protocol):
 
 
 @runtime_checkable
+class Counting(Protocol):
+    """A tagger that counts what its encoder does."""
+
+    @property
+    def counts(self) -> Sequence[Counts]:
+        """For each text of the last `tag`."""
+        ...
+
+
+@runtime_checkable
 class TaggerSpec(Protocol):
     """A frozen, picklable description of a tagger."""
 
@@ -67,6 +78,7 @@ class ReplicaTagger:
         checkpoint: of the head `deid`.
         threshold: least probability of being PHI, of whatever label, at which a word counts.
         precision, window: as of `Replica`.
+        cache_mb: of the replica's cache of windows; changes the speed, not the result.
         threads: of PyTorch; changes the speed, not the result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
@@ -76,6 +88,7 @@ class ReplicaTagger:
     precision: Precision = "auto"
     window: int | None = None
     threads: int | None = field(default=None, repr=False, compare=False)
+    cache_mb: float = field(default=CACHE_MB, repr=False, compare=False)
     device: str = field(default="auto", repr=False, compare=False)
 
     @classmethod
@@ -107,6 +120,7 @@ class ReplicaTagger:
             precision=self.precision,
             window=self.window,
             threads=self.threads,
+            cache_mb=self.cache_mb,
             device=self.device,
             options={HEAD: TokenOptions(words="text", threshold=self.threshold, whole=True)},
         )
@@ -127,6 +141,10 @@ class OpenReplicaTagger:
     def tag(self, texts: Sequence[str]) -> list[list[TaggedSpan]]:
         found = self._replica.annotate(texts)[HEAD]
         return [[TaggedSpan(*span) for span in spans] for spans in found]
+
+    @property
+    def counts(self) -> list[Counts]:
+        return self._replica.note_counts
 
     def close(self) -> None:
         self._replica.close()

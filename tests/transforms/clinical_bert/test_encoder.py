@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import random
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import BertModel
 
 from tests.transforms.clinical_bert import tiny
-from transforms.clinical_bert.encoder import Encoder, pick_device, pick_dtype
-from transforms.clinical_bert.windows import NoteTokenizer
+from tests.transforms.clinical_bert.reference import OneByOne
+from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.packed import Job, Packed
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window
 
 WORDS = ["fever", "chest", "pain", "the", "patient", "x9", "asthma", "no", "q-t"]
 
@@ -20,100 +23,181 @@ def texts(n: int, longest: int = 300) -> list[str]:
     return [" ".join(rng.choices(WORDS, k=rng.randrange(1, longest))) for _ in range(n)]
 
 
-def encoder(dtype: torch.dtype = torch.float32, window: int = 48) -> tuple[Encoder, NoteTokenizer]:
+def model() -> Any:
     torch.manual_seed(0)
+    return BertModel(tiny.config(), add_pooling_layer=False).eval()
+
+
+def encoder(window: int = 48, **options: Any) -> tuple[Encoder, NoteTokenizer, OneByOne]:
     tokenizer = NoteTokenizer(tiny.tokenizer())
-    model = BertModel(tiny.config(), add_pooling_layer=False).to(dtype).eval()
-    return Encoder(model, tokenizer, window=window), tokenizer
+    backend = OneByOne(model())
+    return Encoder(backend, tokenizer, window=window, **options), tokenizer, backend
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_states_do_not_depend_on_neighbours_order_or_batch_size(dtype: torch.dtype) -> None:
-    enc, tokenize = encoder(dtype)
+def by_note(states: torch.Tensor, notes: list[Tokens]) -> list[torch.Tensor]:
+    return list(torch.split(states, [len(note) for note in notes]))
+
+
+def test_states_do_not_depend_on_neighbours_order_or_batch_size() -> None:
+    enc, tokenize, backend = encoder()
     notes = tokenize(texts(24))
-    together = enc.encode(notes)
-    alone = [enc.encode([note])[0] for note in notes]
-    backwards = enc.encode(notes[::-1])[::-1]
-    enc._runner._batch_tokens = 100
-    in_small_batches = enc.encode(notes)
+    together = by_note(enc.encode(notes), notes)
+    alone = [enc.encode([note]) for note in notes]
+    backwards = by_note(enc.encode(notes[::-1]), notes[::-1])[::-1]
+    enc.runner._batch_tokens = 100
+    in_small_batches = by_note(enc.encode(notes), notes)
+    assert max(map(sum, backend.batches[-20:])) <= 100
     for other in (alone, backwards, in_small_batches):
         assert all(torch.equal(a, b) for a, b in zip(together, other, strict=True))
 
 
 def test_a_note_that_fits_gets_the_states_that_transformers_gives() -> None:
-    enc, tokenize = encoder(window=64)
+    enc, tokenize, _ = encoder(window=64)
     (note,) = tokenize(["the patient has fever and chest pain"])
-    torch.manual_seed(0)
-    model = BertModel(tiny.config(), add_pooling_layer=False).eval()
     ids = torch.tensor([[tokenize.first, *note.ids.tolist(), tokenize.last]])
     with torch.no_grad():
-        expected = model(input_ids=ids).last_hidden_state[0, 1:-1]
-    assert torch.allclose(enc.encode([note])[0], expected, atol=1e-5)
+        expected = model()(input_ids=ids).last_hidden_state[0, 1:-1]
+    assert torch.allclose(enc.encode([note]), expected, atol=1e-5)
 
 
 def test_every_token_of_a_long_note_has_the_state_of_its_most_central_window() -> None:
-    enc, tokenize = encoder()
+    enc, tokenize, _ = encoder()
     (note,) = tokenize([texts(1, 400)[0] + " fever" * 200])
-    states = enc.encode([note])[0]
+    states = enc.encode([note])
     assert states.shape == (len(note), tiny.WIDTH)
     assert states.isfinite().all()
     # A different overlap gives other windows, hence other contexts, near the seams alone.
-    other = Encoder(enc._runner._model, tokenize, window=48, overlap=24).encode([note])[0]
+    other = encoder(overlap=24)[0].encode([note])
     assert torch.allclose(states[0], other[0], atol=0.5)
 
 
 def test_notes_without_tokens() -> None:
-    enc, tokenize = encoder()
-    assert [tuple(s.shape) for s in enc.encode(tokenize(["", " \n "]))] == [(0, tiny.WIDTH)] * 2
+    enc, tokenize, _ = encoder()
+    notes = tokenize(["", " \n "])
+    assert tuple(enc.encode(notes).shape) == (0, tiny.WIDTH)
+    assert list(enc.stream(notes[0])) == []
 
 
-def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    enc, tokenize = encoder()
+def test_a_streamed_note_has_the_same_states_in_bounded_pieces() -> None:
+    enc, tokenize, backend = encoder()
+    (note,) = tokenize([" ".join(texts(20))])
+    enc.runner._batch_tokens = 200
+    whole = enc.encode([note])
+    backend.batches.clear()
+    counts = Counts()
+    pieces = list(enc.stream(note, counts=counts))
+    assert torch.equal(torch.cat(pieces), whole)
+    assert len(pieces) > 10
+    assert max(map(len, pieces)) <= 200
+    assert max(map(sum, backend.batches)) <= 200
+    assert counts.tokens == len(note)
+
+
+def test_equal_windows_are_run_once_and_results_are_the_same_with_and_without_the_cache() -> None:
+    tokenizer = NoteTokenizer(tiny.tokenizer())
+    notes = tokenizer([*texts(6), *texts(6), "fever"])
+    plain, cached = encoder()[0], encoder(cache_mb=8)[0]
+    expected = plain.encode(notes)
+    counts = [Counts() for _ in notes]
+    assert torch.equal(cached.encode(notes, counts=counts), expected)
+    assert all(c.repeated_windows == c.windows for c in counts[6:12])
+    assert all(c.positions == 0 and c.repeated_positions > 0 for c in counts[6:12])
+    backend = cached.runner.backend
+    assert isinstance(backend, OneByOne)
+    backend.batches.clear()
+    assert torch.equal(cached.encode(notes[::-1]), torch.cat(by_note(expected, notes)[::-1]))
+    assert backend.batches == []
+
+
+def test_the_word_shapes_of_a_window_tell_it_from_another() -> None:
+    enc, tokenize, backend = encoder(cache_mb=8)
+    (note,) = tokenize(["fever chest pain"])
+    shapes = [np.array(types, dtype=np.int32) for types in ([0, 0, 0], [0, 1, 0], [0, 0, 0])]
+    typed = [Tokens(note.ids, note.starts, note.ends, note.words, types) for types in shapes]
+    enc.encode(typed)
+    assert len(backend.batches) == 1
+    assert backend.batches[0] == (5, 5)
+
+
+def test_what_is_counted() -> None:
+    enc, tokenize, _ = encoder(window=34, overlap=4)
+    notes = tokenize(["fever " * 32, "pain " * 60, ""])
+    counts = [Counts(), Counts(), Counts()]
+    enc.encode(notes, counts=counts)
+    assert counts[0] == Counts(tokens=32, windows=1, positions=34)
+    # 60 tokens, each window of 32 at most, 4 shared: two windows of 32, which hold the same words.
+    assert counts[1] == Counts(tokens=60, windows=2, repeated_windows=1, positions=34, repeated_positions=34)
+    assert counts[2] == Counts()
+
+
+def test_windows_follow_sections_so_that_a_copied_section_is_repeated() -> None:
+    enc, tokenize, _ = encoder(window=64, cache_mb=8)
+    rng = random.Random(1)
+    sections = ["".join(f"{word} " for word in rng.choices(WORDS[:5], k=90)) for _ in range(4)]
+    copied = [sections[3], sections[1], sections[2]]
+    bodies = ["".join(sections[:3]), "".join(copied)]
+    starts = [[0, *np.cumsum([len(part) for part in parts])[:-1]] for parts in (sections[:3], copied)]
+    notes = tokenize(bodies)
+    counts = [Counts(), Counts()]
+    enc.encode(notes, starts, counts)
+    assert counts[0].repeated_windows == 0
+    assert counts[1].windows == 6  # each section in two
+    assert counts[1].repeated_windows == 4
+
+
+def scarce(backend: OneByOne, most: int, error: Exception) -> Any:
+    real = type(backend).__call__
+
+    class Scarce(OneByOne):
+        def __call__(self, batch: Packed) -> torch.Tensor:
+            if len(batch.lengths) > most:
+                raise error
+            return real(self, batch)
+
+    return Scarce(backend.model)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_out_of_memory_halves_the_batch_and_goes_on(error: Exception) -> None:
+    enc, tokenize, backend = encoder()
     notes = tokenize(texts(12))
     expected = enc.encode(notes)
-    model = enc._runner._model
-    sizes: list[int] = []
-
-    def scarce(input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> Any:
-        sizes.append(len(input_ids))
-        if len(input_ids) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return model(input_ids=input_ids, attention_mask=attention_mask)
-
-    monkeypatch.setattr(enc._runner, "_model", scarce)
-    assert all(torch.equal(a, b) for a, b in zip(enc.encode(notes), expected, strict=True))
-    assert max(sizes) > 3
+    assert max(map(len, backend.batches)) > 3
+    enc.runner.backend = scarce(backend, 3, error)
+    assert torch.equal(enc.encode(notes), expected)
+    assert enc.runner.budget < 300
 
 
-def test_a_single_window_that_does_not_fit_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    enc, tokenize = encoder()
-
-    def scarce(**_: object) -> SimpleNamespace:
-        raise MemoryError
-
-    monkeypatch.setattr(enc._runner, "_model", scarce)
+def test_a_single_window_that_does_not_fit_raises() -> None:
+    enc, tokenize, backend = encoder()
+    enc.runner.backend = scarce(backend, 0, MemoryError())
     with pytest.raises(MemoryError):
         enc.encode(tokenize(texts(2)))
 
 
-def test_other_errors_are_not_taken_for_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    enc, tokenize = encoder()
-    calls = []
-
-    def broken(**_: object) -> SimpleNamespace:
-        calls.append(1)
-        raise RuntimeError("shape mismatch")
-
-    monkeypatch.setattr(enc._runner, "_model", broken)
+def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
+    enc, tokenize, backend = encoder()
+    enc.runner.backend = scarce(backend, 0, RuntimeError("shape mismatch"))
     with pytest.raises(RuntimeError, match="shape"):
         enc.encode(tokenize(texts(8)))
-    assert len(calls) == 1
+    assert enc.runner.budget == 4096
 
 
-def test_precision_names() -> None:
-    cpu = pick_device("cpu")
-    assert pick_dtype("bf16", cpu) is torch.bfloat16
-    assert pick_dtype("fp32", cpu) is torch.float32
-    assert pick_dtype("auto", cpu) in {torch.bfloat16, torch.float32}
-    with pytest.raises(ValueError, match="precision 'fp8'"):
-        pick_dtype("fp8", cpu)  # type: ignore[arg-type]
+def test_a_backend_that_loses_tokens_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    enc, tokenize, _ = encoder()
+    monkeypatch.setattr(
+        "transforms.clinical_bert.encoder.cover", lambda tokens, *_: [Window(0, len(tokens), 0, len(tokens) - 1)]
+    )
+    notes = tokenize(["fever chest pain"])
+    with pytest.raises(AssertionError, match="without a state"):
+        enc.encode(notes)
+    with pytest.raises(AssertionError, match="without a state"):
+        list(enc.stream(notes[0]))
+
+
+def test_jobs_of_the_runner_hold_the_special_tokens() -> None:
+    enc, tokenize, _ = encoder()
+    notes = tokenize(["fever chest pain"])
+    ((job, states),) = enc.runner.run(notes, [Job(0, Window(0, 2, 0, 2))])
+    assert job.positions == 4
+    assert states.shape == (4, tiny.WIDTH)

@@ -125,7 +125,7 @@ def test_a_window_that_is_not_read_raises(built: dict[str, Path], monkeypatch: p
         return windows
 
     with open_replica(built["Bert"]) as model:
-        monkeypatch.setattr("transforms.clinical_bert.encoder.plan", leaky)
+        monkeypatch.setattr("transforms.clinical_bert.windows.plan", leaky)
         model.annotate(["pain " * 20])
         with pytest.raises(AssertionError, match="without a state"):
             model.annotate(["pain " * 20, "pain " * 300])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert import replica as module
 from transforms.clinical_bert.checkpoints import CheckpointError, resolve
 from transforms.clinical_bert.replica import Replica
+from transforms.clinical_bert.windows import Tokens
 from transforms.icd import CodingOptions
 
 WORDS = ["fever", "chest", "pain", "the", "patient", "x9", "asthma", "no", "q-t", "\U0001f600", "Né"]
@@ -62,9 +64,9 @@ def test_heads_of_one_checkpoint_share_one_encoder_pass(own: Path, monkeypatch: 
     passes = []
     real = module.Encoder.encode
 
-    def counted(self: module.Encoder, notes: list[object]) -> list[torch.Tensor]:
+    def counted(self: module.Encoder, notes: list[Tokens], *others: Any) -> torch.Tensor:
         passes.append(len(notes))
-        return real(self, notes)  # type: ignore[arg-type]
+        return real(self, notes, *others)
 
     monkeypatch.setattr(module.Encoder, "encode", counted)
     with open_all(own) as replica:

@@ -51,8 +51,8 @@ def test_columns_have_the_types_of_the_contract_and_spans_their_text(own: Path) 
 def test_a_stage_adds_the_columns_of_its_heads(own: Path) -> None:
     stage = spec(own, "ner")
     done = stage.open().process(notes(["fever"]))
-    assert done.column_names == ["note_id", "text", "sections", "entities", "n_tokens"]
-    assert stage.adds.names == ["entities", "n_tokens"]
+    assert done.column_names == ["note_id", "text", "sections", "entities", "n_tokens", "encoded"]
+    assert stage.adds.names == ["entities", "n_tokens", "encoded"]
     assert done["entities"].null_count == 0
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import tiny
-from transforms.clinical_bert.windows import NoteTokenizer, plan
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, cover, plan
 
 TOKENIZE = NoteTokenizer(tiny.tokenizer())
 NAMES = {number: name for name, number in tiny.tokenizer().get_vocab().items()}
@@ -68,3 +69,26 @@ def test_special_tokens_in_a_note_are_text() -> None:
 def test_nothing_is_truncated() -> None:
     (tokens,) = NoteTokenizer(tiny.tokenizer())(["fever " * 5000])
     assert len(tokens) == 5000
+
+
+def tokens_of(n: int) -> Tokens:
+    """`n` tokens of one character, with a blank between them."""
+    at = np.arange(n, dtype=np.int32) * 2
+    return Tokens(at, at, at + 1, np.arange(n, dtype=np.int32))
+
+
+@given(st.integers(0, 900), st.lists(st.integers(-10, 2000), max_size=12), st.integers(20, 200))
+def test_windows_that_follow_sections_own_each_token_once(n: int, starts: list[int], length: int) -> None:
+    windows = cover(tokens_of(n), starts, length, length // 8)
+    assert [t for w in windows for t in range(w.own_start, w.own_stop)] == list(range(n))
+    assert all(w.start <= w.own_start < w.own_stop <= w.stop <= w.start + length for w in windows)
+
+
+def test_a_window_begins_where_a_section_does_and_short_sections_share_one() -> None:
+    found = cover(tokens_of(300), [0, 20, 160, 200, 400], 126, 16)
+    # By tokens they begin at 0, 10, 80, 100 and 200: the first has fewer than 16.
+    assert [(w.start, w.stop) for w in found] == [(0, 80), (80, 100), (100, 200), (200, 300)]
+
+
+def test_a_note_that_fits_into_one_window_has_one_whatever_its_sections() -> None:
+    assert cover(tokens_of(126), [0, 150], 126, 16) == [Window(0, 126, 0, 126)]

@@ -23,6 +23,7 @@ def open_backend(
     precision: Precision = "auto",
     device: str | torch.device = "auto",
     compiled: bool = False,
+    for_sequences: bool = False,
 ) -> Backend:
     """Loads the encoder of a checkpoint.
 
@@ -32,6 +33,7 @@ def open_backend(
         precision: `auto` is bf16 where the processor or the GPU computes in it, else fp32.
         device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is the GPU where there is one.
         compiled: run PyTorch through `torch.compile`; the first batches then take minutes.
+        for_sequences: the states are read by a sequence classifier (`load_encoder`).
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or lacks weights of its encoder.
@@ -44,4 +46,6 @@ def open_backend(
     if backend not in ("auto", "torch"):
         raise ValueError(f"backend {backend!r} is none of auto, torch")
     where = pick_device(str(device))
-    return open_pytorch(load_encoder(folder, pick_dtype(precision, where), where), compiled=compiled)
+    return open_pytorch(
+        load_encoder(folder, pick_dtype(precision, where), where, for_sequences=for_sequences), compiled=compiled
+    )

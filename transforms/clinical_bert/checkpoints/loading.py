@@ -10,7 +10,14 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, BertConfig
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    LongformerModel,
+)
 
 from transforms.clinical_bert.checkpoints.big_bird import BigBird, BigBirdClassifier
 from transforms.clinical_bert.checkpoints.configs import model_type
@@ -21,21 +28,36 @@ from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
 
 
-def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
+def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device, *, for_sequences: bool = False) -> Any:
     """The encoder, a base model of transformers without its pooler, in evaluation mode.
 
     Args:
         folder: a checkpoint that was resolved.
         dtype: precision of its weights in memory.
         device: where they go.
+        for_sequences: as a sequence classifier of transformers runs it: a Longformer's first token then sees all
+            tokens and is seen by all.
 
     Raises:
         CheckpointError: weights of the encoder are missing or of another shape.
     """
-    model = _load(BigBird if _is_big_bird(folder) else AutoModel, folder, dtype, device)
+    known: Any = BigBird if _is_big_bird(folder) else AutoModel
+    if for_sequences and model_type(read_json(folder / "config.json")) == "longformer":
+        known = GlobalFirstToken
+    model = _load(known, folder, dtype, device)
     if hasattr(model, "pooler"):
         model.pooler = None  # no head reads it, and many checkpoints hold no weights for it
     return model
+
+
+class GlobalFirstToken(LongformerModel):  # type: ignore[misc]  # transformers has no types
+    """A Longformer whose first token has global attention, as in `LongformerForSequenceClassification`."""
+
+    def forward(self, input_ids: torch.Tensor, **options: Any) -> Any:
+        """As transformers' own."""
+        everywhere = torch.zeros_like(input_ids)
+        everywhere[:, 0] = 1
+        return super().forward(input_ids, global_attention_mask=everywhere, **options)
 
 
 def load_classifier(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:

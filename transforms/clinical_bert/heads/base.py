@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -14,23 +14,42 @@ from transforms.clinical_bert.windows import Tokens
 
 
 @dataclass(frozen=True)
+class StreamedStates:
+    """The states of a note too long to hold them all: they are encoded anew whenever they are read.
+
+    Attributes:
+        encode: starts a pass that yields the states of consecutive tokens, shape (some tokens, width).
+        count: tokens of the note.
+    """
+
+    encode: Callable[[], Iterator[torch.Tensor]]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return self.encode()
+
+
+@dataclass(frozen=True)
 class EncodedNotes:
     """A group of whole notes after the encoder pass that all heads of one backbone share.
 
     Attributes:
         texts: the notes.
         tokens: of each note its tokens with character offsets.
-        states: shape (tokens of the whole group, width), notes one after another.
+        states: shape (tokens of the whole group, width), notes one after another; streamed of a single long note.
         bounds: shape (notes + 1,), int64; the tokens of note i are the rows `bounds[i]:bounds[i + 1]`.
     """
 
     texts: Sequence[str]
     tokens: Sequence[Tokens]
-    states: torch.Tensor
+    states: torch.Tensor | StreamedStates
     bounds: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, texts: Sequence[str], tokens: Sequence[Tokens], states: torch.Tensor) -> Self:
+    def of(cls, texts: Sequence[str], tokens: Sequence[Tokens], states: torch.Tensor | StreamedStates) -> Self:
         """A group whose bounds follow from its tokens.
 
         Raises:
@@ -44,9 +63,36 @@ class EncodedNotes:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def states_of(self, note: int) -> torch.Tensor:
-        """Shape (tokens of the note, width): a view."""
-        return self.states[self.bounds[note] : self.bounds[note + 1]]
+    def parts(self) -> Iterable[torch.Tensor]:
+        """The states of the whole group, in consecutive parts of shape (some tokens, width); may be read again."""
+        return self.states if isinstance(self.states, StreamedStates) else [self.states]
+
+    def parts_of(self, note: int) -> Iterable[torch.Tensor]:
+        """The states of one note, in consecutive parts of shape (some tokens, width); may be read again."""
+        if isinstance(self.states, StreamedStates):
+            return self.states
+        return [self.states[self.bounds[note] : self.bounds[note + 1]]]
+
+
+def mean_states(parts: Iterable[torch.Tensor], bounds: Sequence[tuple[int, int]]) -> torch.Tensor:
+    """The mean state of some stretches of a note: shape (stretches, width), float32.
+
+    Args:
+        parts: states of the note's tokens, in consecutive parts of shape (some tokens, width).
+        bounds: of each stretch its first token and the one after its last; they may overlap, none is empty.
+    """
+    sums: list[torch.Tensor | None] = [None] * len(bounds)
+    at = 0
+    for part in parts:
+        for i, (first, last) in enumerate(bounds):
+            own = part[max(first - at, 0) : max(last - at, 0)]
+            if len(own):
+                of_part = own.float().sum(dim=0)
+                known = sums[i]
+                sums[i] = of_part if known is None else known + of_part
+        at += len(part)
+    means = [total / (last - first) for total, (first, last) in zip(sums, bounds, strict=True) if total is not None]
+    return torch.stack(means)
 
 
 class Head(Protocol):

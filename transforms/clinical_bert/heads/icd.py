@@ -14,7 +14,7 @@ number and lets a note of any length be done in pieces, with a running maximum a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,17 +43,16 @@ class LabelAttention:
     def __init__(self, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor, bias: torch.Tensor) -> None:
         self._first, self._second, self._third, self._bias = first, second, third, bias.float()
 
-    def logits(self, states: torch.Tensor) -> torch.Tensor:
+    def logits(self, states: torch.Tensor | Iterable[torch.Tensor]) -> torch.Tensor:
         """Shape (labels,), float32.
 
         Args:
-            states: shape (tokens, width), at least one token.
+            states: shape (tokens, width), whole or in consecutive parts; at least one token.
         """
-        labels = len(self._bias)
-        highest = torch.full((labels,), -torch.inf, device=states.device)
-        total = torch.zeros(labels, device=states.device)
-        weighted = torch.zeros(labels, device=states.device)
-        for piece in torch.split(states, _PIECE):
+        highest = torch.full_like(self._bias, -torch.inf)
+        total = torch.zeros_like(self._bias)
+        weighted = torch.zeros_like(self._bias)
+        for piece in _pieces(states):
             scores = self._scores(piece, self._second)
             values = linear(piece, self._third).float()
             new = torch.maximum(highest, scores.amax(dim=0))
@@ -64,14 +63,19 @@ class LabelAttention:
             highest = new
         return weighted / total + self._bias
 
-    def attention(self, states: torch.Tensor, labels: Sequence[int]) -> torch.Tensor:
+    def attention(self, states: torch.Tensor | Iterable[torch.Tensor], labels: Sequence[int]) -> torch.Tensor:
         """Attention of a few labels over all tokens: shape (tokens, labels), float32, columns sum to one."""
-        rows = self._second[torch.as_tensor(labels, device=states.device)]
-        scores = torch.cat([self._scores(piece, rows) for piece in torch.split(states, _PIECE)])
+        rows = self._second[torch.as_tensor(labels, device=self._second.device)]
+        scores = torch.cat([self._scores(piece, rows) for piece in _pieces(states)])
         return torch.softmax(scores, dim=0)
 
     def _scores(self, states: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         return linear(torch.tanh(linear(states, self._first)), second).float()
+
+
+def _pieces(states: torch.Tensor | Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    for part in [states] if isinstance(states, torch.Tensor) else states:
+        yield from torch.split(part, _PIECE)
 
 
 class IcdHead:
@@ -102,7 +106,7 @@ class IcdHead:
 
     def __call__(self, notes: EncodedNotes) -> list[list[CodeHit]]:
         return [
-            self._codes(text, tokens, notes.states_of(i))
+            self._codes(text, tokens, notes.parts_of(i))
             for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
         ]
 
@@ -118,7 +122,7 @@ class IcdHead:
             for hit in result
         ]
 
-    def _codes(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[CodeHit]:
+    def _codes(self, text: str, tokens: Tokens, states: Iterable[torch.Tensor]) -> list[CodeHit]:
         if not len(tokens):
             return []
         scores = torch.sigmoid(self._attention.logits(states)).cpu().numpy()

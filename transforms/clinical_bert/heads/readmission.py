@@ -8,14 +8,16 @@ reads each chunk by itself, from its own [CLS] token. A result is a list of prob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from transforms.clinical_bert.encoder import Job, WindowRunner
-from transforms.clinical_bert.heads.base import EncodedNotes
+from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.encoder import WindowRunner
+from transforms.clinical_bert.heads.base import EncodedNotes, mean_states
+from transforms.clinical_bert.packed import Job
 from transforms.clinical_bert.windows import Tokens, Window, plan
 from transforms.readmission import chunk_spans
 
@@ -40,19 +42,18 @@ class ChunkHead:
 
     def __call__(self, notes: EncodedNotes) -> list[list[float]]:
         return [
-            self._scores(text, tokens, notes.states_of(i))
+            self._scores(text, tokens, notes.parts_of(i))
             for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
         ]
 
     def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
         return result
 
-    def _scores(self, text: str, tokens: Tokens, states: torch.Tensor) -> list[float]:
+    def _scores(self, text: str, tokens: Tokens, states: Iterable[torch.Tensor]) -> list[float]:
         bounds = chunk_tokens(text, tokens)
         if not bounds:
             return []
-        means = torch.stack([states[first:last].float().mean(dim=0) for first, last in bounds])
-        scores = torch.sigmoid(torch.nn.functional.linear(means, self._weight, self._bias))
+        scores = torch.sigmoid(torch.nn.functional.linear(mean_states(states, bounds), self._weight, self._bias))
         return [float(score) for score in scores[:, 0].tolist()]
 
 
@@ -63,29 +64,42 @@ class ChunkClassifier:
     is truncated.
 
     Args:
-        runner: runs windows through the classifier and reads its logits.
+        runner: runs windows through the encoder.
         overlap: tokens that neighbouring windows of one chunk share.
+        tail: makes logits of a window's states.
     """
 
-    def __init__(self, runner: WindowRunner, overlap: int) -> None:
+    def __init__(self, runner: WindowRunner, overlap: int, tail: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._runner = runner
         self._overlap = overlap
+        self._tail = tail
 
     @torch.inference_mode()
-    def __call__(self, texts: Sequence[str], notes: Sequence[Tokens]) -> list[list[float]]:
+    def __call__(
+        self, texts: Sequence[str], notes: Sequence[Tokens], counts: Sequence[Counts] | None = None
+    ) -> list[list[float]]:
+        """For each text the probability of each of its chunks.
+
+        Args:
+            texts: the notes.
+            notes: their tokens.
+            counts: of each note, to which this pass is added.
+        """
         jobs: list[Job] = []
         chunk_of: dict[Job, int] = {}
         scores: list[list[list[float]]] = []
         for i, (text, tokens) in enumerate(zip(texts, notes, strict=True)):
             chunks = chunk_tokens(text, tokens)
             scores.append([[] for _ in chunks])
+            if counts is not None:
+                counts[i].tokens += sum(last - first for first, last in chunks)
             for number, (first, last) in enumerate(chunks):
                 for w in plan(last - first, self._runner.room, self._overlap):
                     job = Job(i, Window(first + w.start, first + w.stop, first + w.own_start, first + w.own_stop))
                     chunk_of[job] = number
                     jobs.append(job)
         # By place, not by the order in which batches end: the sum must not depend on the batches.
-        results = {job: _positive(logits) for job, logits in self._runner.run(notes, jobs)}
+        results = {job: _positive(self._tail(states)) for job, states in self._runner.run(notes, jobs, counts)}
         for job in jobs:
             scores[job.note][chunk_of[job]].append(results[job])
         return [[float(np.mean(windows)) for windows in chunks] for chunks in scores]
@@ -95,7 +109,6 @@ class ChunkClassifier:
 
 
 def _positive(logits: torch.Tensor) -> float:
-    logits = logits.float()
     if len(logits) == 1:
         return float(torch.sigmoid(logits[0]))
     return float(torch.softmax(logits, dim=0)[1])

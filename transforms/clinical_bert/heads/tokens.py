@@ -10,7 +10,7 @@ may be `B-PATIENT`, `U-PATIENT` or `B-DOCTOR` with 0.2 each is PHI with 0.6, tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
@@ -117,7 +117,7 @@ class TokenHead:
                 if (at := first_unread(text, tokens)) is not None:
                     raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
         words = [self._read_words(*note) for note in zip(notes.texts, notes.tokens, strict=True)]
-        labels, scores = self._label(notes.states, np.concatenate([np.diff(of_note.bounds) for of_note in words]))
+        labels, scores = self._label(notes.parts(), np.concatenate([np.diff(of_note.bounds) for of_note in words]))
         spans, at = [], 0
         for text, of_note in zip(notes.texts, words, strict=True):
             stop = at + len(of_note.starts)
@@ -163,18 +163,18 @@ class TokenHead:
         return result
 
     def _label(
-        self, states: torch.Tensor, pieces: npt.NDArray[np.int64]
+        self, states: Iterable[torch.Tensor], pieces: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Number of the label of each word, and its score.
 
         Args:
-            states: of all tokens, shape (tokens, width).
+            states: of all tokens, in consecutive parts of shape (tokens, width).
             pieces: tokens of each word, in order.
         """
         if not len(pieces):
             return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
-        tokens = self.probabilities(states)
-        words = _aggregate(tokens, torch.from_numpy(pieces).to(states.device), self._options.aggregation)
+        tokens = torch.cat([self.probabilities(part) for part in states])
+        words = _aggregate(tokens, torch.from_numpy(pieces).to(tokens.device), self._options.aggregation)
         if self._options.threshold is None:
             scores, labels = words.max(dim=1)
         else:
