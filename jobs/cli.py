@@ -46,7 +46,7 @@ def run(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="ray (default), local or beam.")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="HEAD=PATH_OR_ID[@revision]; heads: deid, ner, icd, readmission.")
+        list[str] | None, typer.Option(help="HEAD=PATH_OR_ID[@revision]; heads: deid, ner, icd, readmission, embed.")
     ] = None,
     stages: Annotated[str | None, typer.Option(help="Comma-separated, in order; default: all.")] = None,
     config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,

@@ -69,8 +69,9 @@ class Model(_Table):
     ner: str | None = None
     icd: str | None = None
     readmission: str | None = None
+    embed: str | None = None
     pickled: bool = Field(False, description="Convert pickled weights, reading tensors alone out of them.")
-    heads: list[Literal["ner", "icd", "readmission"]] = ["ner", "icd", "readmission"]
+    heads: list[Literal["ner", "icd", "readmission", "embed"]] = ["ner", "icd", "readmission"]
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     window: int | None = Field(None, ge=16, description="Tokens of a window; default: what the checkpoint takes.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a replica; default: the worker's share.")
@@ -84,6 +85,18 @@ class Model(_Table):
             raise ValueError("name each head once, and at least one (leave the stage clinical_bert out for none)")
         return heads
 
+    @property
+    def served(self) -> list[str]:
+        """`heads`, and `embed` where a checkpoint is named for it."""
+        return [*self.heads, "embed"] if self.embed is not None and "embed" not in self.heads else [*self.heads]
+
+
+class Ner(_Table):
+    """How words get their labels."""
+
+    aggregation: Literal["average", "first", "max"] = "average"
+    words: Literal["pipeline", "text"] = "pipeline"
+
 
 class Icd(_Table):
     """Which codes come out."""
@@ -91,6 +104,13 @@ class Icd(_Table):
     threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: the checkpoint's own.")
     top_k: int = Field(50, ge=1, description="Most codes per note.")
     masked: bool = Field(True, description="PLM-ICD: no attention over padding; false: the published scores.")
+
+
+class Embed(_Table):
+    """What gets a vector, and how it is made of the tokens' states."""
+
+    pooling: Literal["mean", "cls"] | None = Field(None, description="Default: what the checkpoint says, else mean.")
+    units: list[Literal["note", "section"]] = Field(["note", "section"], min_length=1)
 
 
 class Ray(_Table):
@@ -123,7 +143,9 @@ class Job(_Table):
     columns: Columns = Columns()
     deidentify: Deidentify = Deidentify()
     model: Model = Model()
+    ner: Ner = Ner()
     icd: Icd = Icd()
+    embed: Embed = Embed()
     ray: Ray = Ray()
     beam: Beam = Beam()
 

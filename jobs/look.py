@@ -22,6 +22,7 @@ from transforms import schema
 
 ROWS: Final = 3
 _HIDDEN: Final = frozenset({"raw_note_id", "raw_patient_id", "raw_encounter_id"})
+_NUMBERS: Final = 4  # of a vector that are shown
 _LONGEST: Final = 300  # characters of a value that are handed to the terminal, wider than which none is
 
 
@@ -143,6 +144,9 @@ def _shown(value: Any) -> str:
         return f"{value:.3f}"
     if isinstance(value, dict):
         return f"{_shown(value.get('text'))} {value.get('start')}:{value.get('end')}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple) and value and all(isinstance(item, float) for item in value):
+        first = ", ".join(_shown(item) for item in value[:_NUMBERS])
+        return f"{len(value)} numbers: {first}, …" if len(value) > _NUMBERS else first
+    if isinstance(value, list | tuple):
         return "; ".join(_shown(item) for item in value)
     return " ".join(str(value)[:_LONGEST].split())

@@ -30,7 +30,7 @@ PACKAGES = ("apache-beam", "ray", "torch", "transformers", "pyarrow", "presidio-
 
 def heads_of(job: Job) -> list[str]:
     """The heads that the job uses."""
-    heads: list[str] = [*job.model.heads] if "clinical_bert" in job.stages else []
+    heads: list[str] = job.model.served if "clinical_bert" in job.stages else []
     return [*heads, "deid"] if job.deidentify.tagger else heads
 
 
@@ -111,6 +111,8 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
     """The job's stages, in order."""
     # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
     from transforms.assertion.stage import Assertion
+    from transforms.clinical_bert.heads.embed import EmbedOptions
+    from transforms.clinical_bert.heads.tokens import TokenOptions
     from transforms.clinical_bert.stage import ClinicalBert
     from transforms.icd.coding import CodingOptions
     from transforms.sections.stage import Sections
@@ -125,12 +127,14 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
     }
     if "clinical_bert" in job.stages:
         bert = ClinicalBert(
-            heads=tuple((head, models[head]) for head in model.heads),
+            heads=tuple((head, models[head]) for head in model.served),
             precision=model.precision,
             window=model.window,
             threads=model.threads,
             cache_mb=model.cache_mb,
             device=model.device,
+            ner=TokenOptions(aggregation=job.ner.aggregation, words=job.ner.words),
+            embed=EmbedOptions(pooling=job.embed.pooling, units=tuple(job.embed.units)),
             icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )

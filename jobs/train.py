@@ -26,7 +26,7 @@ from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from transforms.clinical_bert.backends.pytorch import PaddedEncoder
 from transforms.clinical_bert.backends.support import pick_device
-from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.catalogue import EMBEDDING, HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
 from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.shapes import COUNT as SHAPES
@@ -103,9 +103,10 @@ def train(
     """
     options = options or LoopOptions()
     heads = tuple(dict.fromkeys(heads))
-    unknown = [head for head in heads if head not in HEADS]
+    trained = [name for name, spec in HEADS.items() if spec.kind != EMBEDDING]  # which has no weights of its own
+    unknown = [head for head in heads if head not in trained]
     if unknown or not heads:
-        raise RequestError(f"cannot train {', '.join(unknown) or 'no head'}: the heads are {', '.join(HEADS)}")
+        raise RequestError(f"cannot train {', '.join(unknown) or 'no head'}: the heads are {', '.join(trained)}")
     began = time.monotonic()
     folder = _base_folder(base)
     sources = [data] if isinstance(data, str) else list(data)

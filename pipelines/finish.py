@@ -57,7 +57,9 @@ def write_readmission(folder: Folder, splits: Iterable[str], run_id: str) -> int
             "mean_chunk": pa.array([mean for _, mean in admissions], pa.float64()),
         }
     )
-    folder.put(f"readmission/{part_name('encounters')}", encode(with_run_id(table, "readmission", run_id)))
+    folder.put(
+        f"readmission/{part_name('encounters')}", encode(with_run_id(table, schema.TABLES["readmission"], run_id))
+    )
     return int(table.num_rows)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
+
+import pyarrow as pa
 
 from pipelines.errors import RequestError
 from pipelines.io.sink import Sink
 from pipelines.io.source import ParquetSource, ReadTask
 from pipelines.io.storage import Folder
 from pipelines.parcel import Parcel
-from pipelines.tables import TABLES
+from pipelines.tables import TABLES, schema_of
 from transforms import schema
 from transforms.deid.pseudonyms import Pseudonyms
 from transforms.stage import Stage, Worker
@@ -43,11 +45,12 @@ class Plan:
     version: str
 
     @cached_property
-    def tables(self) -> tuple[str, ...]:
-        """Tables made of living notes: those whose columns the stages give."""
-        given = set(schema.READ_COLUMNS) | set(self.pseudonyms.adds.names)
-        given |= {name for stage in self.stages for name in stage.adds.names}
-        return tuple(table.name for table in TABLES if given.issuperset(table.needs))
+    def tables(self) -> Mapping[str, pa.Schema]:
+        """Tables made of living notes, each with its schema: those whose columns the stages give."""
+        fields = [*schema.columns(*schema.READ_COLUMNS), *self.pseudonyms.adds]
+        fields += [field for stage in self.stages for field in stage.adds]
+        given = {field.name: field.type for field in fields}
+        return {table.name: schema_of(table.name, given) for table in TABLES if given.keys() >= set(table.needs)}
 
     @property
     def scores_readmission(self) -> bool:

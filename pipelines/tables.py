@@ -5,7 +5,7 @@ One row per note travels through the stages; only here are the lists of spans ex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,9 +54,24 @@ def rejected(notes: pa.Table, split: str) -> pa.Table:
     return _typed(columns, "rejects")
 
 
-def with_run_id(rows: pa.Table, name: str, run_id: str) -> pa.Table:
+def schema_of(name: str, given: Mapping[str, pa.DataType]) -> pa.Schema:
+    """The schema of a table as a run writes it.
+
+    It is that of `schema.TABLES`, but for embeddings: how many numbers they have, the type of their column says.
+
+    Args:
+        given: name and type of every column in flight.
+    """
+    fields = schema.TABLES[name]
+    if name != "embeddings":
+        return fields
+    vector = given["embeddings"].value_type.field("embedding")
+    return fields.set(fields.get_field_index("embedding"), vector)
+
+
+def with_run_id(rows: pa.Table, fields: pa.Schema, run_id: str) -> pa.Table:
     """The rows as they are written, with the table's full schema."""
-    return rows.add_column(0, "run_id", pa.array([run_id] * rows.num_rows, pa.string())).cast(schema.TABLES[name])
+    return rows.add_column(0, "run_id", pa.array([run_id] * rows.num_rows, pa.string())).cast(fields)
 
 
 def _typed(columns: dict[str, object], name: str) -> pa.Table:
@@ -111,5 +126,6 @@ TABLES: Final = (
     Table("sections", ("sections",), _exploder("sections", "sections", ("note_id",))),
     Table("entities", ("entities",), _exploder("entities", "entities", ("note_id",))),
     Table("codes", ("codes",), _exploder("codes", "codes", ("note_id", "encounter_id"))),
+    Table("embeddings", ("embeddings",), _exploder("embeddings", "embeddings", ("note_id",))),
 )
 """The tables that a split writes of its living notes. `rejects` is written of the others, by every split."""

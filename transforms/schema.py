@@ -68,6 +68,11 @@ CODE: Final = pa.struct(
     ]
 )
 
+EMBEDDING: Final = pa.struct(
+    [("section_id", pa.int32()), ("n_tokens", pa.int32()), ("embedding", pa.list_(pa.float32()))]
+)
+"""Where a run holds embeddings, their number of floats is part of the type: see `embeddings`."""
+
 FOUND: Final = pa.struct(
     [
         ("start", pa.int32()),
@@ -120,6 +125,7 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("entities", pa.list_(ENTITY)),
         ("codes", pa.list_(CODE)),
         ("chunk_scores", pa.list_(pa.float32())),
+        ("embeddings", pa.list_(EMBEDDING)),
         ("n_tokens", pa.int32()),
         ("encoded", ENCODED),
     ]
@@ -147,6 +153,12 @@ def columns(*names: str) -> pa.Schema:
         KeyError: a name is not in `IN_FLIGHT`.
     """
     return pa.schema([IN_FLIGHT.field(name) for name in names])
+
+
+def embeddings(width: int) -> pa.Field:
+    """The in-flight column `embeddings` of vectors of this width, which a checkpoint decides."""
+    fields = [field for field in EMBEDDING if field.name != "embedding"]
+    return pa.field("embeddings", pa.list_(pa.struct([*fields, pa.field("embedding", pa.list_(pa.float32(), width))])))
 
 
 def _table(*fields: tuple[str, pa.DataType]) -> pa.Schema:
@@ -179,6 +191,7 @@ TABLES: Final[dict[str, pa.Schema]] = {
         ("max_chunk", pa.float64()),
         ("mean_chunk", pa.float64()),
     ),
+    "embeddings": _table(("note_id", pa.string()), *_exploded(EMBEDDING)),
     "phi": _table(("note_id", pa.string()), *_exploded(PHI)),
     "crosswalk": _table(
         ("note_id", pa.string()),
@@ -195,6 +208,9 @@ TABLES: Final[dict[str, pa.Schema]] = {
         *_exploded(REJECT),
     ),
 }
+
+OPTIONAL: Final = frozenset({"embeddings"})
+"""Tables that a run writes only where it is asked to."""
 
 RESTRICTED: Final = frozenset({"phi", "crosswalk"})
 """Tables to keep beside the raw notes: with them a note can be re-identified."""

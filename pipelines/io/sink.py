@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -29,13 +30,13 @@ class Sink:
     """Writes parcels under `output`.
 
     Attributes:
-        tables: names of the tables made of living notes; `rejects` is always written.
+        tables: name and schema of the tables made of living notes; `rejects` is always written.
         keeps_chunks: whether readmission scores are kept for the end of the run.
     """
 
     output: str
     run_id: str
-    tables: tuple[str, ...]
+    tables: Mapping[str, pa.Schema]
     keeps_chunks: bool
 
     def write(self, parcel: Parcel) -> Receipt:
@@ -43,10 +44,10 @@ class Sink:
         folder = Folder(self.output)
         living = tables.alive(parcel.notes)
         rejects = tables.rejected(parcel.notes, parcel.split.id)
-        parts = {"rejects": tables.with_run_id(rejects, "rejects", self.run_id)}
+        parts = {"rejects": tables.with_run_id(rejects, schema.TABLES["rejects"], self.run_id)}
         for table in tables.TABLES:
             if table.name in self.tables:
-                parts[table.name] = tables.with_run_id(table.rows(living), table.name, self.run_id)
+                parts[table.name] = tables.with_run_id(table.rows(living), self.tables[table.name], self.run_id)
         if self.keeps_chunks:
             parts[CHUNKS] = tables.chunk_sums(living)
         facts: dict[str, dict[str, int]] = {}
@@ -77,9 +78,10 @@ class Sink:
 
     def write_empty(self) -> dict[str, int]:
         """Writes each table without rows, so that an empty input still gives tables with their schemas."""
-        for name in ("rejects", *self.tables):
-            Folder(self.output).put(f"{name}/{part_name('empty')}", encode(schema.TABLES[name].empty_table()))
-        return dict.fromkeys(("rejects", *self.tables), 0)
+        empty = {"rejects": schema.TABLES["rejects"], **self.tables}
+        for name, fields in empty.items():
+            Folder(self.output).put(f"{name}/{part_name('empty')}", encode(fields.empty_table()))
+        return dict.fromkeys(empty, 0)
 
 
 def _counts(phi: pa.Table) -> dict[str, dict[str, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,7 +56,7 @@ def without_scores(table: pa.Table) -> pa.Table:
 @pytest.mark.parametrize(("engine", "split_rows"), [("local", 500), ("beam", 50), ("ray", 50)])
 def test_the_same_tables(job: Callable[[str, int], Path], engine: str, split_rows: int) -> None:
     expected, found = read_tables(job("local", 50)), read_tables(job(engine, split_rows))
-    assert found.keys() == expected.keys() == set(schema.TABLES)
+    assert found.keys() == expected.keys() == set(schema.TABLES) - schema.OPTIONAL
     for name, table in found.items():
         assert table.schema.equals(schema.TABLES[name])
         assert without_scores(table).equals(without_scores(expected[name])), name
@@ -155,3 +156,22 @@ def test_admissions_are_scored(job: Callable[[str, int], Path], made: Path) -> N
         if row["n_chunks"]:
             n, top, mean = row["n_chunks"], row["max_chunk"], row["mean_chunk"]
             assert row["probability"] == pytest.approx((top + mean * n / 2) / (1 + n / 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["beam", "ray"])
+def test_the_same_embeddings(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    monkeypatch.setenv("NOTEMILL_KEY", "key of the tests")
+    tables = []
+    for name, split_rows in (("local", 50), (engine, 35)):
+        options = {"input": str(made), "output": str(tmp_path / name), "engine": name, "split_rows": split_rows}
+        options |= {"stages": ["validate", "deidentify", "sections", "clinical_bert"]}
+        main_job.run(load(None, ["model.heads=['embed']"], options), Quiet())
+        tables.append(read_tables(tmp_path / name)["embeddings"])
+        assert json.loads((tmp_path / name / "_run.json").read_text())["tables"]["embeddings"] == tables[-1].num_rows
+    one, other = tables
+    assert one.schema.field("embedding").type == pa.list_(pa.float32(), 384)
+    assert one.schema.names == schema.TABLES["embeddings"].names
+    assert other.drop(["embedding"]).equals(one.drop(["embedding"]))
+    assert one["section_id"].null_count == NOTES
+    vectors = [np.array(table["embedding"].to_pylist()) for table in tables]
+    assert np.abs(vectors[0] - vectors[1]).max() < 1e-5

@@ -59,7 +59,8 @@ def test_a_column_that_nothing_gives_is_named(tmp_path: Path) -> None:
 
 def test_tables_follow_from_the_stages(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
-    assert plan(path, Scrub()).tables == ("notes", "phi", "crosswalk")
+    assert tuple(plan(path, Scrub()).tables) == ("notes", "phi", "crosswalk")
+    assert plan(path, Scrub()).tables["phi"].equals(schema.TABLES["phi"])
     assert not plan(path, Scrub()).scores_readmission
     assert plan(path, Scrub(), Count()).scores_readmission
 

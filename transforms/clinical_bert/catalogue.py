@@ -89,5 +89,6 @@ HEADS: Final[dict[str, HeadSpec]] = {
         HeadSpec("ner", TOKEN_CLASSIFICATION, "entities"),
         HeadSpec("icd", LABEL_ATTENTION, "codes"),
         HeadSpec("readmission", CHUNK_CLASSIFICATION, "chunk_scores"),
+        HeadSpec("embed", EMBEDDING, "embeddings"),
     )
 }

@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -19,7 +20,7 @@ from transforms.clinical_bert.budget import batch_tokens, out_of_memory
 from transforms.clinical_bert.cache import StateCache
 from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.packed import Job, pack
-from transforms.clinical_bert.windows import NoteTokenizer, Tokens, cover, plan
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, cover, plan
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +128,17 @@ class WindowRunner:
             counts.padding += computed - job.positions
 
 
+class WindowEnds(NamedTuple):
+    """The states of a window's special tokens, shape (width,): the one before its tokens and the one behind them."""
+
+    first: torch.Tensor
+    last: torch.Tensor
+
+
+Ends = dict[Window, WindowEnds]
+"""Of each window of a note."""
+
+
 class Encoder:
     """An encoder over whole notes: one state per token.
 
@@ -161,6 +173,7 @@ class Encoder:
         notes: Sequence[Tokens],
         section_starts: Sequence[Sequence[int]] | None = None,
         counts: Sequence[Counts] | None = None,
+        ends: Sequence[Ends] | None = None,
     ) -> torch.Tensor:
         """Encodes whole notes.
 
@@ -168,6 +181,7 @@ class Encoder:
             notes: their tokens.
             section_starts: of each note the offsets of its sections, which windows then follow.
             counts: of each note, to which this pass is added.
+            ends: of each note, to which those of its windows are added.
 
         Returns:
             The states of all tokens, notes one after another: shape (tokens, width), in the backend's precision, on
@@ -191,6 +205,8 @@ class Encoder:
             kept = output[1 + window.own_start - window.start : 1 + window.own_stop - window.start]
             states[bounds[i] + window.own_start : bounds[i] + window.own_stop] = kept
             covered[i] += len(kept)
+            if ends is not None:
+                ends[i][window] = _ends(output)
         for i, note in enumerate(notes):
             _check_covered(covered[i], note)
             if counts is not None:
@@ -198,7 +214,11 @@ class Encoder:
         return states
 
     def stream(
-        self, note: Tokens, section_starts: Sequence[int] = (), counts: Counts | None = None
+        self,
+        note: Tokens,
+        section_starts: Sequence[int] = (),
+        counts: Counts | None = None,
+        ends: Ends | None = None,
     ) -> Iterator[torch.Tensor]:
         """Encodes one note of any length, with only a few batches of states in memory at a time.
 
@@ -223,6 +243,8 @@ class Encoder:
                 for job in part
             ]
             reached += sum(map(len, kept))
+            if ends is not None:
+                ends |= {job.window: _ends(found[job]) for job in part}
             yield torch.cat(kept)
         _check_covered(reached, note)
         if counts is not None:
@@ -230,6 +252,10 @@ class Encoder:
 
     def _jobs(self, i: int, note: Tokens, section_starts: Sequence[int]) -> list[Job]:
         return [Job(i, window) for window in cover(note, section_starts, self.runner.room, self.overlap)]
+
+
+def _ends(states: torch.Tensor) -> WindowEnds:
+    return WindowEnds(states[0].clone(), states[-1].clone())  # a view would hold on to the whole batch
 
 
 def _check_covered(covered: int, note: Tokens) -> None:

@@ -21,11 +21,11 @@ import torch
 from transforms.clinical_bert.backends import open_backend
 from transforms.clinical_bert.backends.precision import Precision
 from transforms.clinical_bert.backends.support import pick_device
-from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, HEADS
+from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, EMBEDDING, HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, own_head, positions, read_json
 from transforms.clinical_bert.checkpoints.loading import load_tokenizer
 from transforms.clinical_bert.counts import Counts
-from transforms.clinical_bert.encoder import Encoder
+from transforms.clinical_bert.encoder import Encoder, Ends
 from transforms.clinical_bert.heads import EncodedNotes, Head, open_head
 from transforms.clinical_bert.heads.base import StreamedStates
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
@@ -97,25 +97,27 @@ class Replica:
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize")
 
     def annotate(
-        self, texts: Sequence[str], section_starts: Sequence[Sequence[int]] | None = None
+        self, texts: Sequence[str], sections: Sequence[Sequence[Mapping[str, Any]]] | None = None
     ) -> dict[str, list[Any]]:
         """Runs every head over every text.
 
         Args:
             texts: the notes.
-            section_starts: of each text the offsets at which its sections begin; windows of texts longer than one
-                then follow them. None: of no text known.
+            sections: of each text, as the `sections` column holds them; windows of texts longer than one then follow
+                them. None: of no text known.
 
         Returns:
             For each head one result per text, in the texts' order. `deid`, `ner`: a list of `Span`; `icd`: a
-            list of `CodeHit`; `readmission`: a list of probabilities, one per chunk.
+            list of `CodeHit`; `readmission`: a list of probabilities, one per chunk; `embed`: a list of
+            `Embedding`.
         """
         results: dict[str, list[Any]] = {name: [None] * len(texts) for model in self._models for name in model.heads}
-        starts = section_starts if section_starts is not None else [()] * len(texts)
+        if sections is None:
+            sections = [()] * len(texts)
         self.n_tokens = [0] * len(texts)
         self.note_counts = [Counts() for _ in texts]
         for group, tokenized in self._tokenized(texts):
-            of_group = [texts[i] for i in group], [starts[i] for i in group], [self.note_counts[i] for i in group]
+            of_group = [texts[i] for i in group], [sections[i] for i in group], [self.note_counts[i] for i in group]
             for model, tokens in zip(self._models, tokenized, strict=True):
                 for name, values in model.annotate(tokens, *of_group).items():
                     for i, value in zip(group, values, strict=True):
@@ -198,6 +200,8 @@ class _Model:
                     name, folder, self.tokenizer, backend.dtype, backend.device, options.get(name)
                 )
 
+        self._reads_ends = any(HEADS[name].kind == EMBEDDING for name in heads)
+
     @property
     def heads(self) -> Mapping[str, Head | ChunkClassifier]:
         """By name."""
@@ -208,7 +212,7 @@ class _Model:
         self,
         tokens: Sequence[Tokens],
         texts: Sequence[str],
-        section_starts: Sequence[Sequence[int]],
+        sections: Sequence[Sequence[Mapping[str, Any]]],
         counts: Sequence[Counts],
     ) -> dict[str, list[Any]]:
         """For each head one result per text."""
@@ -216,7 +220,10 @@ class _Model:
             name: classify(texts, tokens, counts) for name, classify in self._classifiers.items()
         }
         if self._heads:
-            notes = EncodedNotes.of(texts, tokens, self._encode(tokens, texts, section_starts, counts))
+            ends: list[Ends] | None = [{} for _ in texts] if self._reads_ends else None
+            starts = [[int(section["start"]) for section in of_note] for of_note in sections]
+            states = self._encode(tokens, texts, starts, counts, ends)
+            notes = EncodedNotes.of(texts, tokens, states, sections, ends or ())
             results |= {name: head(notes) for name, head in self._heads.items()}
         return results
 
@@ -226,12 +233,13 @@ class _Model:
         texts: Sequence[str],
         section_starts: Sequence[Sequence[int]],
         counts: Sequence[Counts],
+        ends: Sequence[Ends] | None,
     ) -> torch.Tensor | StreamedStates:
         if len(texts) == 1 and len(texts[0]) > _GROUP_CHARACTERS:
-            return StreamedStates(
-                partial(self._encoder.stream, tokens[0], section_starts[0], counts[0]), len(tokens[0])
-            )
-        return self._encoder.encode(tokens, section_starts, counts)
+            of_note = ends[0] if ends is not None else None
+            encode = partial(self._encoder.stream, tokens[0], section_starts[0], counts[0], of_note)
+            return StreamedStates(encode, len(tokens[0]))
+        return self._encoder.encode(tokens, section_starts, counts, ends)
 
 
 def _reads_chunks(folder: Path, head: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from transforms import schema
 from transforms.clinical_bert.backends.precision import Precision
-from transforms.clinical_bert.catalogue import HEADS
-from transforms.clinical_bert.checkpoints import Checkpoint, shipped
+from transforms.clinical_bert.catalogue import EMBEDDING, HEADS
+from transforms.clinical_bert.checkpoints import Checkpoint, shipped, width_of
+from transforms.clinical_bert.heads.embed import EmbedOptions
+from transforms.clinical_bert.heads.tokens import TokenOptions
 from transforms.clinical_bert.replica import CACHE_MB, Replica
 from transforms.icd.coding import CodingOptions
 from transforms.stage import Resources, with_column
@@ -20,7 +23,7 @@ DEFAULT_HEADS = ("ner", "icd", "readmission")
 
 @dataclass(frozen=True)
 class ClinicalBert:
-    """Adds the column of each of its heads (`entities`, `codes`, `chunk_scores`), `n_tokens` and `encoded`.
+    """Adds the column of each of its heads (`entities`, `codes`, `chunk_scores`, `embeddings`), `n_tokens`, `encoded`.
 
     Windows of notes longer than one follow the sections, where there are any.
 
@@ -33,7 +36,9 @@ class ClinicalBert:
         threads: of PyTorch in the worker's process; None leaves them as they are. They change the speed, not
             the results, so they are no part of the stage's identity.
         cache_mb: of the replica's cache of windows; changes the speed, not the results.
+        ner: how words get their labels.
         icd: threshold and evidence of the codes.
+        embed: what gets a vector, and how.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
@@ -42,7 +47,9 @@ class ClinicalBert:
     window: int | None = None
     threads: int | None = field(default=None, repr=False)
     cache_mb: float = field(default=CACHE_MB, repr=False)
+    ner: TokenOptions = field(default_factory=TokenOptions)
     icd: CodingOptions = field(default_factory=CodingOptions)
+    embed: EmbedOptions = field(default_factory=EmbedOptions)
     device: str = field(default="auto", repr=False)
     resources: Resources = field(default=Resources(cpus=1), repr=False)
     name: ClassVar[str] = "clinical_bert"
@@ -50,7 +57,12 @@ class ClinicalBert:
 
     @property
     def adds(self) -> pa.Schema:
-        return schema.columns(*(str(HEADS[head].column) for head, _ in self.heads), "n_tokens", "encoded")
+        columns = schema.columns(*(str(HEADS[head].column) for head, _ in self.heads), "n_tokens", "encoded")
+        for head, checkpoint in self.heads:
+            if HEADS[head].kind == EMBEDDING:
+                at = columns.get_field_index(str(HEADS[head].column))
+                columns = columns.set(at, schema.embeddings(width_of(checkpoint)))
+        return columns
 
     def __post_init__(self) -> None:
         unfit = [head for head, _ in self.heads if head not in HEADS or HEADS[head].column is None]
@@ -79,9 +91,9 @@ class ClinicalBert:
             threads=self.threads,
             cache_mb=self.cache_mb,
             device=self.device,
-            options={"icd": self.icd},
+            options={"ner": self.ner, "icd": self.icd, "embed": self.embed},
         )
-        return ClinicalBertWorker(replica, {head: str(HEADS[head].column) for head, _ in self.heads})
+        return ClinicalBertWorker(replica, {head: self.adds.field(str(HEADS[head].column)) for head, _ in self.heads})
 
 
 class ClinicalBertWorker:
@@ -89,20 +101,19 @@ class ClinicalBertWorker:
 
     Args:
         replica: the models.
-        columns: the in-flight column of each head.
+        columns: the in-flight column of each head, with its type.
     """
 
-    def __init__(self, replica: Replica, columns: dict[str, str]) -> None:
+    def __init__(self, replica: Replica, columns: Mapping[str, pa.Field]) -> None:
         self._replica = replica
         self._columns = columns
 
     def process(self, notes: pa.Table) -> pa.Table:
         texts = notes["text"].to_pylist()
         sections = notes["sections"].to_pylist() if "sections" in notes.column_names else [None] * len(texts)
-        starts = [[section["start"] for section in of_note or []] for of_note in sections]
-        results = self._replica.annotate(texts, starts)
+        results = self._replica.annotate(texts, [of_note or [] for of_note in sections])
         filled: dict[str, list[Any]] = {
-            self._columns[head]: [
+            self._columns[head].name: [
                 self._replica.rows(head, result, text, of_note or [])
                 for result, text, of_note in zip(of_head, texts, sections, strict=True)
             ]
@@ -110,8 +121,9 @@ class ClinicalBertWorker:
         }
         filled["n_tokens"] = self._replica.n_tokens
         filled["encoded"] = [asdict(counts) for counts in self._replica.note_counts]
+        fields = {field.name: field for field in self._columns.values()}
         for column, values in filled.items():
-            notes = with_column(notes, schema.IN_FLIGHT.field(column), values)
+            notes = with_column(notes, fields.get(column, schema.IN_FLIGHT.field(column)), values)
         return notes
 
     def close(self) -> None:

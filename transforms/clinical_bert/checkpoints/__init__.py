@@ -22,6 +22,7 @@ from transforms.clinical_bert.checkpoints.resolving import (
     resolve,
     resolve_encoder,
     shipped,
+    width_of,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "shipped",
     "tensor_shapes",
     "weight_files",
+    "width_of",
 ]

@@ -26,6 +26,7 @@ from transforms.clinical_bert.checkpoints.files import (
     tokenizer_files,
     weight_files,
 )
+from transforms.clinical_bert.checkpoints.sentence import sentence_files, sentence_pooling
 
 
 def encoder_files(folder: Path, source: str) -> tuple[list[Path], dict[str, Any], dict[str, tuple[int, ...]]]:
@@ -68,7 +69,10 @@ def inspect(folder: Path, head: str, source: str) -> str:
     elif spec.kind == LABEL_ATTENTION and plm_icd.is_plm_icd(config):
         plm_icd.check(folder, config, shapes, source)
         files += [path for path in [plm_icd.code_list(folder)] if path is not None]
-    elif spec.kind != EMBEDDING:  # which is made of the encoder's states alone
+    elif spec.kind == EMBEDDING:  # which is made of the encoder's states alone
+        sentence_pooling(folder, source)
+        files += sentence_files(folder)
+    else:
         _check_hugging_face(spec, config, shapes, source)
     return digest(files)
 

@@ -9,6 +9,7 @@ from typing import Final
 from transforms.clinical_bert.catalogue import HEADS
 from transforms.clinical_bert.checkpoints.converting import converted
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
+from transforms.clinical_bert.checkpoints.files import read_json
 from transforms.clinical_bert.checkpoints.hub import find
 from transforms.clinical_bert.checkpoints.layouts import encoder_files, inspect, labels_in
 
@@ -114,6 +115,19 @@ def resolve_encoder(spec: str) -> Path:
     folder = _SHIPPED_FOLDER / _SHIPPED_SHARED if spec == SHIPPED else find(spec)[0]
     encoder_files(folder, spec)
     return folder
+
+
+def width_of(checkpoint: Checkpoint) -> int:
+    """How many numbers a token's state has; no weight is read.
+
+    Raises:
+        CheckpointError: the checkpoint is gone, or its config names no width.
+    """
+    config = read_json(checkpoint.folder() / "config.json")
+    width = config.get("hidden_size", config.get("dim"))  # DistilBERT's is called dim
+    if not isinstance(width, int) or width < 1:
+        raise CheckpointError(f"checkpoint {checkpoint.source!r}: its config.json names no hidden_size")
+    return width
 
 
 def labels_of(checkpoint: Checkpoint, head: str) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.catalogue import EMBEDDING, HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, own_head, read_json
+from transforms.clinical_bert.checkpoints.sentence import sentence_pooling
 from transforms.clinical_bert.heads.base import EncodedNotes, Head
+from transforms.clinical_bert.heads.embed import EmbedHead, EmbedOptions
 from transforms.clinical_bert.heads.hugging_face import token_head
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.heads.readmission import ChunkHead
@@ -46,6 +48,8 @@ def open_head(
     Raises:
         CheckpointError: the weights are not those that the head needs.
     """
+    if HEADS[name].kind == EMBEDDING:
+        return EmbedHead(sentence_pooling(folder, str(folder)), options or EmbedOptions())
     description = own_head(folder, name)
     if description is None:
         return token_head(folder, tokenizer, device, options or TokenOptions())

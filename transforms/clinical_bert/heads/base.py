@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from transforms.clinical_bert.encoder import Ends
 from transforms.clinical_bert.windows import Tokens
 
 
@@ -41,15 +42,27 @@ class EncodedNotes:
         tokens: of each note its tokens with character offsets.
         states: shape (tokens of the whole group, width), notes one after another; streamed of a single long note.
         bounds: shape (notes + 1,), int64; the tokens of note i are the rows `bounds[i]:bounds[i + 1]`.
+        sections: of each note, as the `sections` column holds them; may be empty.
+        ends: of each note the special tokens of its windows, for heads that read them; those of a streamed note are
+            there once its states have been read.
     """
 
     texts: Sequence[str]
     tokens: Sequence[Tokens]
     states: torch.Tensor | StreamedStates
     bounds: npt.NDArray[np.int64]
+    sections: Sequence[Sequence[Mapping[str, Any]]] = ()
+    ends: Sequence[Ends] = ()
 
     @classmethod
-    def of(cls, texts: Sequence[str], tokens: Sequence[Tokens], states: torch.Tensor | StreamedStates) -> Self:
+    def of(
+        cls,
+        texts: Sequence[str],
+        tokens: Sequence[Tokens],
+        states: torch.Tensor | StreamedStates,
+        sections: Sequence[Sequence[Mapping[str, Any]]] | None = None,
+        ends: Sequence[Ends] = (),
+    ) -> Self:
         """A group whose bounds follow from its tokens.
 
         Raises:
@@ -58,7 +71,7 @@ class EncodedNotes:
         bounds = np.concatenate([[0], np.cumsum([len(of_note) for of_note in tokens], dtype=np.int64)])
         if len(states) != bounds[-1]:
             raise ValueError(f"{len(states)} states for {bounds[-1]} tokens")
-        return cls(texts, tokens, states, bounds)
+        return cls(texts, tokens, states, bounds, sections if sections is not None else [()] * len(texts), ends)
 
     def __len__(self) -> int:
         return len(self.texts)
