@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -174,6 +175,40 @@ def test_casing_that_is_told_is_that_of_the_tokenizer(family: str, tmp_path: Pat
     folder = families.random(tmp_path, family, "Model")
     upper, lower = (tokens.ids.tolist() for tokens in load_tokenizer(folder)(["PAIN Fever", "pain fever"]))
     assert is_cased(folder) == (upper != lower)
+
+
+# -- SentencePiece
+
+
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [("BigBird", "spiece.model"), ("DebertaV2", "spm.model"), ("XLMRoberta", "sentencepiece.bpe.model")],
+)
+def test_vocabularies_of_sentence_piece(family: str, name: str, copied: bool, tmp_path: Path) -> None:
+    """`copied`: as in Clinical-BigBird, whose tokenizer.json is a copy of the SentencePiece model."""
+    folder = families.random(tmp_path / "model", family, "Model")
+    (folder / "tokenizer.json").unlink()
+    kind = json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"]
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
+    (tmp_path / "text").write_text("\n".join(["the patient has chest pain and fever", "Was the Fever gone?"] * 50))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "text"),
+        model_prefix=str(tmp_path / "made"),
+        vocab_size=50,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        user_defined_symbols=["[CLS]", "[SEP]", "[MASK]", "[PAD]"],
+    )
+    shutil.copy(tmp_path / "made.model", folder / name)
+    if copied:
+        shutil.copy(tmp_path / "made.model", folder / "tokenizer.json")
+    text = "The patient has  Fever"
+    (tokens,) = load_tokenizer(folder)([text])
+    read = {at for start, end in zip(tokens.starts, tokens.ends, strict=True) for at in range(start, end)}
+    assert read >= {at for at, char in enumerate(text) if not char.isspace()}
+    assert len(set(tokens.ids.tolist())) > 5
+    assert is_cased(folder)
 
 
 # -- positions

@@ -22,7 +22,7 @@ CODE_LISTS: Final = ("ALL_CODES.txt", "ALL_CODES_50.txt")
 """Files of PLM-ICD that name the labels which its config does not."""
 
 _OTHER_PICKLES: Final = ("model.bin", "model.pt", "model.pth", "best_model.pt")
-_VOCABULARIES: Final = ("tokenizer.json", "vocab.txt", "vocab.json")
+_VOCABULARIES: Final = ("vocab.txt", "vocab.json")
 _SENTENCE_PIECES: Final = ("sentencepiece.bpe.model", "spm.model", "spiece.model")
 _TOKENIZER_SETTINGS: Final = ("tokenizer_config.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 _MAX_HEADER: Final = 100_000_000  # bytes, the limit of the safetensors format
@@ -128,6 +128,18 @@ def own_head(folder: Path, head: str) -> Path | None:
     return description if description.is_file() else None
 
 
+def tokenizer_json(folder: Path) -> Path | None:
+    """The checkpoint's tokenizer.json; None where there is none, or a file of that name that is another one.
+
+    Clinical-BigBird's is as long as its SentencePiece model to the byte, of which it seems to be a copy.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return path if file.read(64).lstrip().startswith(b"{") else None
+
+
 def tokenizer_files(folder: Path) -> list[Path]:
     """The files that decide how text becomes tokens.
 
@@ -139,6 +151,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
         return [folder / name for name in names if (folder / name).is_file()]
 
     plain, pieces = there(_VOCABULARIES), there(_SENTENCE_PIECES)
+    if (tokenizer := tokenizer_json(folder)) is not None:
+        plain.insert(0, tokenizer)
     if pieces and not plain and find_spec("sentencepiece") is None:
         raise CheckpointError(
             f"{str(pieces[0])!r} can be read with the package sentencepiece only: install it, or put beside it the "

@@ -5,6 +5,8 @@ Apart from the rest of the package, because it imports PyTorch: a plan is checke
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from transformers import (
 from transforms.clinical_bert.checkpoints.big_bird import BigBird, BigBirdClassifier
 from transforms.clinical_bert.checkpoints.configs import model_type
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
-from transforms.clinical_bert.checkpoints.files import read_json
+from transforms.clinical_bert.checkpoints.files import read_json, tokenizer_files
 from transforms.clinical_bert.checkpoints.vocabulary import normalizer_settings
 from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
@@ -88,13 +90,17 @@ def load_tokenizer(folder: Path) -> NoteTokenizer:
     """
     try:
         shapes = uses_shapes(read_json(folder / "config.json"))
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder,
-            config=load_config(folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            **normalizer_settings(folder),
-        )
+        with tempfile.TemporaryDirectory() as part:
+            # Apart from the other files, for transformers would take any tokenizer.json, whatever is in it.
+            for path in tokenizer_files(folder):
+                shutil.copyfile(path, Path(part) / path.name)
+            tokenizer = AutoTokenizer.from_pretrained(
+                part,
+                config=load_config(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                **normalizer_settings(folder),
+            )
         return NoteTokenizer(tokenizer, shapes=shapes)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load the tokenizer of {str(folder)!r}: {type(error).__name__}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
-from transforms.clinical_bert.checkpoints.files import read_json
+from transforms.clinical_bert.checkpoints.files import read_json, tokenizer_json
 
 _OF_NORMALIZER: Final = {
     "do_lower_case": "lowercase",
@@ -57,8 +57,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _normalizer(folder: Path) -> dict[str, Any]:
-    path = folder / "tokenizer.json"
-    return (read_json(path).get("normalizer") or {}) if path.is_file() else {}
+    path = tokenizer_json(folder)
+    return (read_json(path).get("normalizer") or {}) if path is not None else {}
 
 
 def _lowers(normalizer: dict[str, Any]) -> bool:
