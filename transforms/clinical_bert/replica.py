@@ -21,13 +21,14 @@ import torch
 from transforms.clinical_bert.backends import open_backend
 from transforms.clinical_bert.backends.precision import Precision
 from transforms.clinical_bert.backends.support import pick_device
-from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, EMBEDDING, HEADS
+from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, EMBEDDING, HEADS, LABEL_ATTENTION
 from transforms.clinical_bert.checkpoints import Checkpoint, own_head, positions, read_json
 from transforms.clinical_bert.checkpoints.loading import load_tokenizer
 from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.encoder import Encoder, Ends
 from transforms.clinical_bert.heads import EncodedNotes, Head, open_head
 from transforms.clinical_bert.heads.base import StreamedStates
+from transforms.clinical_bert.heads.plm_icd import PlmIcd
 from transforms.clinical_bert.heads.readmission import ChunkClassifier
 from transforms.clinical_bert.heads.sequence import SequenceTail
 from transforms.clinical_bert.windows import Tokens
@@ -86,13 +87,16 @@ class Replica:
         """What the encoders did for each text of the last `annotate`."""
         self.counts = Counts()
         """The sums of `note_counts` over all calls."""
-        by_folder: dict[tuple[Path, bool], dict[str, Checkpoint]] = defaultdict(dict)
+        options = options or {}
+        by_folder: dict[tuple[Path, str | None], list[str]] = defaultdict(list)
         for name, checkpoint in heads.items():
             folder = checkpoint.verify(name)
-            by_folder[folder, _reads_chunks(folder, name)][name] = checkpoint
-        self._models = [
-            _Model(folder, list(group), precision, self.device, window, cache_mb, options or {})
-            for (folder, _), group in by_folder.items()
+            by_folder[folder, _apart(folder, name)].append(name)
+        self._models: list[_Model | PlmIcd] = [
+            PlmIcd(group[0], folder, precision, self.device, options.get(group[0]))
+            if apart == LABEL_ATTENTION
+            else _Model(folder, group, precision, self.device, window, cache_mb, options)
+            for (folder, apart), group in by_folder.items()
         ]
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize")
 
@@ -183,7 +187,7 @@ class _Model:
     ) -> None:
         limit = positions(read_json(folder / "config.json"))
         own = own_head(folder, heads[0]) is not None
-        by_chunk = _reads_chunks(folder, heads[0])
+        by_chunk = _apart(folder, heads[0]) == CHUNK_CLASSIFICATION
         # The [CLS] state sums up what a sequence classifier sees, so it is given as much of a chunk as it takes.
         size = limit if by_chunk else min(window or (WINDOW if own else limit), limit)
         self.tokenizer = load_tokenizer(folder)
@@ -242,9 +246,13 @@ class _Model:
         return self._encoder.encode(tokens, section_starts, counts, ends)
 
 
-def _reads_chunks(folder: Path, head: str) -> bool:
-    """Whether the head is a sequence classifier of transformers."""
-    return HEADS[head].kind == CHUNK_CLASSIFICATION and own_head(folder, head) is None
+def _apart(folder: Path, head: str) -> str | None:
+    """The kind of a head that reads the chunks of a note in a pass of its own; None: it shares the encoder's pass.
+
+    These are sequence classifiers of transformers, and published checkpoints of PLM-ICD.
+    """
+    kind = HEADS[head].kind
+    return kind if kind in (CHUNK_CLASSIFICATION, LABEL_ATTENTION) and own_head(folder, head) is None else None
 
 
 def _groups(texts: Sequence[str]) -> Iterator[list[int]]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from transforms.clinical_bert.checkpoints.configs import label_names
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
 from transforms.clinical_bert.checkpoints.files import CODE_LISTS
+from transforms.icd.systems import UnknownCodeError, systems_of
 
 MODES: Final = ("laat", "laat-split")
 CHUNK: Final = 128
@@ -72,7 +73,7 @@ def check(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...
     """Checks that the label attention is there, and fits the encoder and the codes.
 
     Raises:
-        CheckpointError: it is not, or the config asks for another way of scoring.
+        CheckpointError: it is not, a label is no code, or the config asks for another way of scoring.
     """
     mode = config.get("model_mode")
     if mode not in MODES:
@@ -86,7 +87,12 @@ def check(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...
             f"checkpoint {source!r} lacks the weights of the head 'icd': its tensors first_linear, second_linear and "
             "third_linear are not all there"
         )
-    labels, width = len(codes(folder, config, source)), config.get("hidden_size")
+    named = codes(folder, config, source)
+    try:
+        systems_of(named)
+    except UnknownCodeError as error:
+        raise CheckpointError(f"checkpoint {source!r}: its label {error}") from error
+    labels, width = len(named), config.get("hidden_size")
     first, second, third, bias = (shapes[name] for name in names)
     inner = first[0] if first else 0
     if (first, second, third, bias) != ((inner, width), (labels, inner), (labels, width), (labels,)):

@@ -10,12 +10,14 @@ as in PLM-ICD (Huang, Tsai, Chen: Automatic ICD Coding with Pretrained Language 
 Nguyen, Nguyen, 2020), with two differences. Only real tokens of the one note take part: PLM-ICD's attention
 runs over padding too, so its scores depend on the batch. And W3 is applied before the sum, which is the same
 number and lets a note of any length be done in pieces, with a running maximum and sum (online softmax).
+
+`plm_icd` serves the published checkpoints of PLM-ICD with the same formula over their own chunks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +30,18 @@ from transforms.icd.coding import CodeHit, CodingOptions, evidence, select
 from transforms.icd.table import SYSTEM, CodeTable
 
 _PIECE: Final = 2048  # tokens at a time: bounds memory at (piece x labels) whatever the note's length
+
+
+class Scoring(Protocol):
+    """Scores the states of a note, which `IcdHead` hands on as it got them."""
+
+    def logits(self, states: Any) -> torch.Tensor:
+        """Shape (labels,), float32."""
+        ...
+
+    def attention(self, states: Any, labels: Sequence[int]) -> torch.Tensor:
+        """How much each label rests on each of the note's tokens: shape (tokens, labels), float32."""
+        ...
 
 
 class LabelAttention:
@@ -82,23 +96,27 @@ class IcdHead:
     """Codes of a note. A result is a list of `CodeHit`, the best first.
 
     Args:
-        labels: ICD-10-CM codes with their dots, one per row of the weights.
+        labels: codes with their dots, one per row of the weights.
         attention: the scoring.
         threshold: least score, as calibrated in training.
         options: of the user.
-        table: codes that are not billable in it never come out.
+        table: ICD-10-CM codes that are not billable in it never come out. Of other systems there is no table: all
+            their codes may come out, and none has a description.
+        systems: the coding system of each label; None: all are ICD-10-CM.
     """
 
     def __init__(
         self,
         labels: Sequence[str],
-        attention: LabelAttention,
+        attention: Scoring,
         threshold: float,
         options: CodingOptions,
         table: CodeTable,
+        systems: Sequence[str] | None = None,
     ) -> None:
         self._labels = list(labels)
-        self._billable = np.array([table.is_billable(label) for label in labels])
+        self._system = dict(zip(labels, systems or [SYSTEM] * len(labels), strict=True))
+        self._served = np.array([self._system[code] != SYSTEM or table.is_billable(code) for code in labels])
         self._attention = attention
         self._threshold = threshold if options.threshold is None else options.threshold
         self._options = options
@@ -106,7 +124,7 @@ class IcdHead:
 
     def __call__(self, notes: EncodedNotes) -> list[list[CodeHit]]:
         return [
-            self._codes(text, tokens, notes.parts_of(i))
+            self.codes(text, tokens, notes.parts_of(i))
             for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
         ]
 
@@ -114,19 +132,26 @@ class IcdHead:
         return [
             {
                 "code": hit.code,
-                "system": SYSTEM,
-                "description": self._table.description(hit.code),
+                "system": self._system[hit.code],
+                "description": self._table.description(hit.code) if self._system[hit.code] == SYSTEM else None,
                 "score": hit.score,
                 "evidence": [{"start": start, "end": end, "text": text[start:end]} for start, end in hit.evidence],
             }
             for hit in result
         ]
 
-    def _codes(self, text: str, tokens: Tokens, states: Iterable[torch.Tensor]) -> list[CodeHit]:
+    def codes(self, text: str, tokens: Tokens, states: Any) -> list[CodeHit]:
+        """The codes of one note.
+
+        Args:
+            text: the note.
+            tokens: its tokens.
+            states: what its scoring takes.
+        """
         if not len(tokens):
             return []
         scores = torch.sigmoid(self._attention.logits(states)).cpu().numpy()
-        scores = np.where(self._billable, scores, np.float32(-1))
+        scores = np.where(self._served, scores, np.float32(-1))
         chosen = select(scores, self._threshold, self._options.top_k)
         if not chosen or not self._options.spans:
             return [CodeHit(self._labels[label], float(scores[label]), []) for label in chosen]
