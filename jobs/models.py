@@ -168,10 +168,10 @@ def show(heads: Sequence[HeadModel], known: Sequence[KnownModel], console: Conso
         console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
     for model in heads:
-        labels = f"{len(model.labels)}"
+        labels = "–"
         if model.labels:
             more = " …" if len(model.labels) > _LABELS_SHOWN else ""
-            labels += f": {', '.join(model.labels[:_LABELS_SHOWN])}{more}"
+            labels = f"{len(model.labels)}: {', '.join(model.labels[:_LABELS_SHOWN])}{more}"
         casing = "cased" if model.cased else "uncased"
         say(f"{model.head} ({model.kind})", style="cyan")
         for key, value in (

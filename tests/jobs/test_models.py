@@ -201,6 +201,18 @@ def test_fetch_puts_a_checkpoint_on_disk_that_runs_without_the_hub(
     refused(models("fetch", "org/safe", "--to", str(to), at=served[0]), "holds something already")
 
 
+def test_fetch_brings_along_how_sentences_are_pooled(models: Models, tmp_path: Path) -> None:
+    folder = families.random(tmp_path / "sentences", "Bert", "Model")
+    modules = [{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    done = models("fetch", str(folder), "--to", str(tmp_path / "to"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["heads"] == {"embed": resolve(str(folder), "embed").sha256}
+    assert (tmp_path / "to/1_Pooling/config.json").is_file()
+
+
 def test_pickled_weights_of_a_hub_are_fetched_only_to_be_converted(
     models: Models, served: tuple[str, list[str]], safe: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from tests.transforms.clinical_bert import families
-from transforms.clinical_bert.catalogue import EMBEDDING, ENCODERS, HEADS, HeadSpec
+from transforms.clinical_bert.catalogue import ENCODERS
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
 from transforms.clinical_bert.checkpoints.loading import load_classifier, load_encoder, load_tokenizer
 from transforms.clinical_bert.checkpoints.vocabulary import is_cased
@@ -42,14 +42,8 @@ def fresh(folder: Path) -> Any:
     return transformers.AutoModel.from_pretrained(folder).eval()
 
 
-@pytest.fixture
-def embed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(HEADS, "embed", HeadSpec("embed", EMBEDDING, None))
-
-
 @pytest.mark.parametrize("task", PLAIN)
 @pytest.mark.parametrize("family", families.FAMILIES)
-@pytest.mark.usefixtures("embed")
 def test_any_encoder_serves_embeddings_with_its_own_states(family: str, task: str, tmp_path: Path) -> None:
     if not hasattr(transformers, f"{family}{task}"):
         pytest.skip(f"transformers has no {family}{task}")

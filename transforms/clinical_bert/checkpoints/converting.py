@@ -30,7 +30,7 @@ from transforms.clinical_bert.checkpoints.files import (
     weight_files,
 )
 
-_KEPT: Final = ("*.json", "*.txt", "*.model", "heads/*.json", "heads/*.safetensors")
+_KEPT: Final = ("*.json", "*.txt", "*.model", "heads/*.json", "heads/*.safetensors", "*_Pooling/config.json")
 """What a checkpoint's folder may hold beside its weights; the index of pickled shards is left behind."""
 
 
