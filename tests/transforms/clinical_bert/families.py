@@ -87,7 +87,7 @@ FAMILIES: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "MegatronBert": (word_piece, {**_SIZES, "max_position_embeddings": 64}),
     "Longformer": (
         byte_level,
-        {**_SIZES, "max_position_embeddings": 66, "pad_token_id": 1, "attention_window": [8]},
+        {**_SIZES, "max_position_embeddings": 66, "pad_token_id": 1, "attention_window": 8},
     ),
     "BigBird": (
         big_bird,

@@ -19,6 +19,7 @@ from transforms.clinical_bert.catalogue import ENCODERS
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
 from transforms.clinical_bert.checkpoints.loading import load_classifier, load_encoder, load_tokenizer
 from transforms.clinical_bert.checkpoints.vocabulary import is_cased
+from transforms.clinical_bert.heads.embed import EmbedOptions
 from transforms.clinical_bert.replica import Replica
 
 PLAIN = ["Model", "ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForSequenceClassification"]
@@ -57,6 +58,19 @@ def test_any_encoder_serves_embeddings_with_its_own_states(family: str, task: st
         assert ours.shape == theirs.shape
         assert torch.allclose(ours, theirs, atol=1e-5)
         assert theirs.std() > 0.1
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_the_replica_gives_the_states_of_transformers_own_forward(family: str, tmp_path: Path) -> None:
+    folder = families.random(tmp_path, family, "Model", num_hidden_layers=2)
+    texts = [text_of(words, seed=words) for words in (60, 5, 33, 26, 60, 12, 45)]  # each fits in one window
+    options = {"embed": EmbedOptions(pooling="mean")}
+    with Replica({"embed": resolve(str(folder), "embed")}, precision="fp32", device="cpu", options=options) as replica:
+        found = replica.annotate(texts)["embed"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    for text, (note, *_) in zip(texts, found, strict=True):
+        expected = states(fresh(folder), tokenizer, text).mean(dim=0)
+        assert torch.allclose(torch.as_tensor(note.vector), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", families.FAMILIES)
@@ -119,6 +133,19 @@ def test_big_bird_does_not_depend_on_the_batch(big_bird: Path) -> None:
     alone = [states(fresh(big_bird), tokenizer, text) for text in texts]
     assert all(torch.allclose(row[: len(own)], own, atol=1e-5) for row, own in zip(together, alone, strict=True))
     assert not all(torch.allclose(row[: len(own)], own, atol=1e-3) for row, own in zip(theirs, alone, strict=True))
+
+
+def test_big_bird_at_the_size_of_the_published_ones(tmp_path: Path) -> None:
+    """Blocks of 64, three random ones; transformers plans lengths of 1,024, 3,072 and 4,096 in a way of their own."""
+    sizes = {"max_position_embeddings": 4096, "block_size": 64, "num_random_blocks": 3}
+    folder = families.random(tmp_path, "BigBird", "Model", **sizes)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    loaded = encoder(folder)
+    texts = [text_of(tokens - 2, seed=tokens) for tokens in (704, 1024, 705, 4096, 1100)]
+    alone = [states(fresh(folder), tokenizer, text) for text in texts]
+    assert [len(own) for own in alone] == [704, 1024, 705, 4096, 1100]
+    for text, own in zip(texts, alone, strict=True):
+        assert torch.allclose(states(loaded, tokenizer, text), own, atol=1e-5)
 
 
 # -- casing
