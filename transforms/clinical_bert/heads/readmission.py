@@ -98,17 +98,17 @@ class ChunkClassifier:
                     job = Job(i, Window(first + w.start, first + w.stop, first + w.own_start, first + w.own_stop))
                     chunk_of[job] = number
                     jobs.append(job)
+        logits = {job: self._tail(states) for job, states in self._runner.run(notes, jobs, counts)}
         # By place, not by the order in which batches end: the sum must not depend on the batches.
-        results = {job: _positive(self._tail(states)) for job, states in self._runner.run(notes, jobs, counts)}
-        for job in jobs:
-            scores[job.note][chunk_of[job]].append(results[job])
+        positive = _positive(torch.stack([logits[job] for job in jobs])).tolist() if jobs else []  # one copy
+        for job, score in zip(jobs, positive, strict=True):
+            scores[job.note][chunk_of[job]].append(score)
         return [[float(np.mean(windows)) for windows in chunks] for chunks in scores]
 
     def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
         return result
 
 
-def _positive(logits: torch.Tensor) -> float:
-    if len(logits) == 1:
-        return float(torch.sigmoid(logits[0]))
-    return float(torch.softmax(logits, dim=0)[1])
+def _positive(logits: torch.Tensor) -> torch.Tensor:
+    """Probabilities, shape (windows,), of logits of one class or two, shape (windows, classes)."""
+    return torch.sigmoid(logits[:, 0]) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1]
