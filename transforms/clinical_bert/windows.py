@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -82,16 +83,17 @@ def plan(n_tokens: int, length: int, overlap: int) -> list[Window]:
     return windows
 
 
-_LEAST_STRETCH: Final = 16
-"""Tokens. Shorter sections share a window with what follows them: on its own a window of two lines has little context,
-and its two special tokens cost more than the copy would save."""
+_SHORT: Final = 48
+"""Tokens. A shorter section does not stand alone beside another short one: a window of two lines has little context
+(entities are found less well) and its two special tokens cost more than copies save."""
 
 
 def cover(tokens: Tokens, section_starts: Sequence[int], length: int, overlap: int) -> list[Window]:
     """Covers a note with windows that begin where its sections do.
 
-    Sections under 16 tokens are joined with the next ones. A stretch longer than a window is covered as `plan` says.
-    A note that fits into one window has one, so that it is read as transformers would read it.
+    Neighbours share a window where both are short; that is decided by these two alone, so sections that were copied
+    together are cut as they were. A stretch longer than a window is covered as `plan` says. A note that fits into one
+    window has one, so that it is read as transformers would read it.
 
     Args:
         tokens: of the note.
@@ -105,14 +107,14 @@ def cover(tokens: Tokens, section_starts: Sequence[int], length: int, overlap: i
     n = len(tokens)
     if n <= length or not section_starts:
         return plan(n, length, overlap)
-    windows: list[Window] = []
-    first = 0
-    for at in [*sorted(set(np.searchsorted(tokens.starts, section_starts).tolist())), n]:
-        if at - first < _LEAST_STRETCH and at < n:
-            continue
-        windows += [Window(*(first + edge for edge in window)) for window in plan(at - first, length, overlap)]
-        first = at
-    return windows
+    edges = sorted({0, n, *np.searchsorted(tokens.starts, section_starts).tolist()})
+    sizes = pairwise(np.diff(edges).tolist())
+    kept = [edge for edge, neighbours in zip(edges[1:-1], sizes, strict=True) if max(neighbours) >= _SHORT]
+    return [
+        Window(*(first + edge for edge in window))
+        for first, last in pairwise([0, *kept, n])
+        for window in plan(last - first, length, overlap)
+    ]
 
 
 class NoteTokenizer:

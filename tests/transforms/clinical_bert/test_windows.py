@@ -85,9 +85,21 @@ def test_windows_that_follow_sections_own_each_token_once(n: int, starts: list[i
 
 
 def test_a_window_begins_where_a_section_does_and_short_sections_share_one() -> None:
-    found = cover(tokens_of(300), [0, 20, 160, 200, 400], 126, 16)
-    # By tokens they begin at 0, 10, 80, 100 and 200: the first has fewer than 16.
-    assert [(w.start, w.stop) for w in found] == [(0, 80), (80, 100), (100, 200), (200, 300)]
+    found = cover(tokens_of(300), [0, 20, 160, 200, 240, 400], 126, 16)
+    # By tokens they begin at 0, 10, 80, 100, 120 and 200: only those at 80 and at 100 are short neighbours.
+    assert [(w.start, w.stop) for w in found] == [(0, 10), (10, 80), (80, 120), (120, 200), (200, 300)]
+
+
+def test_a_passage_of_sections_is_cut_alike_wherever_it_stands() -> None:
+    lengths = [90, 20, 30, 70, 10, 12, 11, 60]
+
+    def inner(before: list[int]) -> list[tuple[int, int]]:
+        starts = np.cumsum([0, *before, *lengths])
+        first, n = int(starts[len(before)]), int(starts[-1])
+        windows = cover(tokens_of(n + 200), (2 * starts).tolist(), 126, 16)
+        return [(w.start - first, w.stop - first) for w in windows if first <= w.start and w.stop <= n]
+
+    assert inner([5]) == inner([300, 7, 8]) == inner([]) != []
 
 
 def test_a_note_that_fits_into_one_window_has_one_whatever_its_sections() -> None:
