@@ -14,6 +14,8 @@ from transforms.clinical_bert.heads.tokens import TokenOptions
 from transforms.clinical_bert.replica import CACHE_MB, Replica
 from transforms.deid.labels import LabelMap
 from transforms.deid.spans import TAGGER, PhiSpan
+from transforms.sections.headings import HeadingTable
+from transforms.sections.segmenter import Segmenter
 
 HEAD: Final = "deid"
 
@@ -128,18 +130,23 @@ class ReplicaTagger:
 
 
 class OpenReplicaTagger:
-    """A loaded replica, as a tagger. Its windows cover every text whole."""
+    """A loaded replica, as a tagger. Its windows cover every text whole.
+
+    They follow the sections of the raw text, so that what was copied from an earlier note is read once.
+    """
 
     def __init__(self, replica: Replica, labels: tuple[str, ...]) -> None:
         self._replica = replica
         self._labels = labels
+        self._segmenter = Segmenter(HeadingTable.shipped())
 
     @property
     def labels(self) -> tuple[str, ...]:
         return self._labels
 
     def tag(self, texts: Sequence[str]) -> list[list[TaggedSpan]]:
-        found = self._replica.annotate(texts)[HEAD]
+        sections = [[section._asdict() for section in self._segmenter.split(text)] for text in texts]
+        found = self._replica.annotate(texts, sections)[HEAD]
         return [[TaggedSpan(*span) for span in spans] for spans in found]
 
     @property
