@@ -13,6 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = hashlib.sha1(b"the only commit").hexdigest()
 
+GATED = "org/gated"
+"""A repository whose terms have to be accepted first."""
+
 
 @contextmanager
 def serve(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
@@ -36,6 +39,9 @@ def serve(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
         def _answer(self, *, body: bool) -> None:
             path = unquote(urlsplit(self.path).path)
             asked.append(path)
+            if path.startswith(f"/api/models/{GATED}"):
+                self._refuse("GatedRepo", 403)
+                return
             for repo, folder in repositories.items():
                 if path in (f"/api/models/{repo}/revision/main", f"/api/models/{repo}"):
                     self._send(json.dumps({"id": repo, "sha": COMMIT, "siblings": []}).encode(), body)
@@ -71,8 +77,8 @@ def serve(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
             if body:
                 self.wfile.write(content)
 
-        def _refuse(self, code: str) -> None:
-            self.send_response(404)
+        def _refuse(self, code: str, status: int = 404) -> None:
+            self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -166,6 +166,7 @@ def test_a_cache_that_holds_the_config_alone_is_filled(models: Models, served: t
     [
         ("org/nothing", ["'org/nothing' is neither a folder nor a repository on the Hub"]),
         ("org/safe@v9", ["'org/safe' has no revision 'v9'"]),
+        (hub.GATED, ["'org/gated' is gated", "HF_TOKEN"]),
     ],
 )
 def test_what_the_hub_does_not_have(

@@ -223,6 +223,7 @@ def test_the_code_list_is_part_of_the_identity(tmp_path: Path) -> None:
         ({"model_mode": "cls-max"}, CODES, r"model_mode in its config\.json is 'cls-max'; of PLM-ICD laat and"),
         ({}, CODES[1:], r"label attention is for 5 codes, but 4 are named"),
         ({}, [*CODES[1:], "hypertension"], r"its label 'hypertension' is no code of ICD-9-CM"),
+        ({"max_position_embeddings": 66}, CODES, r"takes 64 tokens, a chunk of PLM-ICD has 128"),
         ({"architectures": ["LongformerForMultilabelClassification"]}, CODES, r"its class is LongformerForMultilabel"),
     ],
 )

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-from transforms.clinical_bert.checkpoints.configs import label_names
+from transforms.clinical_bert.checkpoints.configs import label_names, positions
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
 from transforms.clinical_bert.checkpoints.files import CODE_LISTS
 from transforms.icd.systems import UnknownCodeError, systems_of
@@ -87,6 +87,8 @@ def check(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...
             f"checkpoint {source!r} lacks the weights of the head 'icd': its tensors first_linear, second_linear and "
             "third_linear are not all there"
         )
+    if positions(config) < CHUNK:
+        raise CheckpointError(f"checkpoint {source!r} takes {positions(config)} tokens, a chunk of PLM-ICD has {CHUNK}")
     named = codes(folder, config, source)
     try:
         systems_of(named)
