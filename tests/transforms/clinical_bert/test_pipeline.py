@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import families
@@ -43,8 +44,9 @@ TEXTS = [
     "fever",
     "",
 ]
+SPECIAL = ["</s>", "[SEP]"]
 ODD = [" ", "fever", "john", "e\u0301", "\r\n", "\u00a0", "\u200b", "\u202e\u05d0", "\U0001f469\U0001f3fd", "\ufb01"]
-ODD += ["fe\u200bver", "\u65e5", "Kow\u00adal", "Lo\u0301pez", "\u00e9t\u00e9", "5\u00b5g", "'s", ",", "</s>", "[SEP]"]
+ODD += ["fe\u200bver", "\u65e5", "Kow\u00adal", "Lo\u0301pez", "\u00e9t\u00e9", "5\u00b5g", "'s", ",", *SPECIAL]
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +148,42 @@ def test_entities_of_other_schemes_are_those_of_the_pipeline(tmp_path: Path, fam
     texts = [(text, spans) for text, spans in zip(TEXTS, found, strict=True) if text and comparable(pipe, text)]
     assert len(texts) > 4
     for text, spans in texts:
+        assert [s[:3] for s in spans] == [s[:3] for s in trimmed(text, theirs(pipe, text, "average"))]
+
+
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "XLMRoberta"])
+def test_entities_of_any_text_are_those_of_the_pipeline(folders: dict[str, Path], family: str) -> None:
+    pipe = pipeline(folders[family])
+    pieces = st.text(max_size=4) | st.sampled_from([*(odd for odd in ODD if odd not in SPECIAL), *VOCABULARY])
+    with Replica({"ner": resolve(str(folders[family]), "ner")}, precision="fp32", device="cpu") as replica:
+
+        @settings(deadline=None, max_examples=60)
+        @given(st.lists(pieces, max_size=10).map(" ".join))
+        def hold(text: str) -> None:
+            (found,) = replica.annotate([text])["ner"]
+            assume(1 <= replica.n_tokens[0] <= 62 and comparable(pipe, text))
+            expected = list(trimmed(text, theirs(pipe, text, "average")))
+            assert [span[:3] for span in found] == [span[:3] for span in expected]
+            assert [span.score for span in found] == pytest.approx([span.score for span in expected], abs=1e-5)
+
+        hold()
+
+
+def test_entities_of_a_cased_checkpoint_are_those_of_the_pipeline(tmp_path: Path) -> None:
+    letters = sorted(set(families.CHARACTERS) | set("\u00e9\u00fc\u0301\u00a0"))
+    vocabulary = dict.fromkeys([*families.BERT_SPECIAL, *VOCABULARY, *letters, *(f"##{letter}" for letter in letters)])
+    numbers = {piece: i for i, piece in enumerate(vocabulary)}
+    transformers.BertTokenizer(vocab=numbers, do_lower_case=False).save_pretrained(tmp_path)
+    config = transformers.BertConfig(
+        **families.FAMILIES["Bert"][1], vocab_size=len(numbers), id2label=dict(enumerate(IOB2)), initializer_range=0.2
+    )
+    torch.manual_seed(5)
+    transformers.BertForTokenClassification(config).save_pretrained(tmp_path)
+    pipe = pipeline(tmp_path)
+    assert pipe.tokenizer.tokenize("Lee lee") == ["Lee", "l", "##e", "##e"]
+    texts = [text for text in TEXTS if text and comparable(pipe, text)]
+    assert len(texts) > 8
+    for text, spans in zip(texts, ours(tmp_path, texts, TokenOptions()), strict=True):
         assert [s[:3] for s in spans] == [s[:3] for s in trimmed(text, theirs(pipe, text, "average"))]
 
 
