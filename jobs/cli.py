@@ -34,6 +34,9 @@ app.add_typer(evaluate, name="evaluate")
 models_app = typer.Typer(help="Which checkpoint serves which head, and which public ones there are.")
 app.add_typer(models_app, name="models")
 
+bench = typer.Typer(help="Measure speed, beside others in the same run.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
 
 
@@ -245,6 +248,81 @@ def fetch_model(
         at = f" at {fetched.revision}" if fetched.revision else ""
         say(f"{source}{at} is in {to}{', converted to safetensors' if fetched.converted else ''}. In the job file:")
         say(listing.job_file(fetched))
+
+
+@bench.command("encoder", epilog="Example: notemill bench encoder --input notes.parquet --against hf-pipeline")
+def bench_encoder(
+    input: Annotated[str, typer.Option(help="Notes: Parquet file, folder or glob; any fsspec URI.")],
+    preset: Annotated[
+        str | None, typer.Option(help="Column names of a known source: notemill, mimic-iv-note, mimic-iii, omop.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="ner=PATH_OR_ID[@revision]; default: what ships.")] = None,
+    base_size: Annotated[
+        str | None, typer.Option(help="Random weights instead: bert-tiny, bert-base or bert-large.")
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="hf-pipeline, torch-bf16-padded, onnx-int8 or openvino-bf16; repeatable."),
+    ] = None,
+    notes: Annotated[int | None, typer.Option(min=1, help="Read only so many.")] = None,
+    repeat_tokens: Annotated[
+        int, typer.Option(min=0, help="Repeat the notes up to so many tokens, with the cache off.")
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Into which the notes are dealt; contenders run in turn.")] = 3,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="After these a contender begins no other block of a round.")
+    ] = None,
+    compare: Annotated[int, typer.Option(min=0, help="Notes on which entities and labels are compared.")] = 20,
+    replicas: Annotated[int, typer.Option(min=1, help="Measure also so many replicas that share the device.")] = 1,
+    copy_forward: Annotated[
+        int, typer.Option(min=0, help="Measure also what the cache saves on so many generated notes.")
+    ] = 0,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Measure also peak memory, long notes and short ones.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(help="auto (default), cpu or cuda.")] = None,
+    precision: Annotated[str | None, typer.Option(help="As model.precision of a job.")] = None,
+    config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the job file, dotted.")] = None,
+    output: Annotated[str | None, typer.Option(help="File for the result as JSON.")] = None,
+    plot: Annotated[str | None, typer.Option(help="File for a picture of it, SVG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How many tokens a second the clinical-BERT replica reads, and how near that is to the hardware's limit."""
+    heads = models(model or [])
+    if others := ", ".join(sorted(heads.keys() - {"ner"})):
+        raise RequestError(f"--model {others}=...: this bench runs the head ner, --model ner=PATH_OR_ID")
+    options: dict[str, Any] = {
+        "input": input,
+        "output": input,
+        "preset": preset,
+        "model": {**heads, "device": device, "precision": precision},
+    }
+    job = load(config, set_ or [], options)
+
+    from jobs.bench.encoder import EncoderBench, run
+    from jobs.bench.report import Files
+    from jobs.evaluate import present
+
+    asked = EncoderBench(
+        job,
+        shlex.join(["notemill", *sys.argv[1:]]),
+        against=against or (),
+        base_size=base_size,
+        most_notes=notes,
+        repeat_tokens=repeat_tokens,
+        rounds=rounds,
+        seconds=seconds,
+        compare=compare,
+        replicas=replicas,
+        copy_forward=copy_forward,
+        memory=memory,
+    )
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    files = Files.checked(output, plot)
+    report = run(asked, errors.print)
+    files.write(report)
+    present(report, as_json=as_json)
 
 
 @app.command(epilog="Example: notemill look --run out/ --rows 5")

@@ -91,6 +91,7 @@ ENCODED: Final = pa.struct(
         ("repeated_windows", pa.int64()),
         ("positions", pa.int64()),
         ("padding", pa.int64()),
+        ("pairs", pa.int64()),
         ("repeated_positions", pa.int64()),
         ("truncated_tokens", pa.int64()),
     ]

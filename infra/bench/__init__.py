@@ -1,28 +1,10 @@
-"""Benchmarks. Each prints what it measured, side by side in one run, with the hardware and versions."""
+"""Benchmarks. Each prints what it measured, side by side in one run, with the hardware and versions.
+
+The one of the encoder is a command of its own, `notemill bench encoder`; its results are kept here too.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
-from pathlib import Path
-from typing import Any
+from jobs.bench.conditions import conditions
 
-
-def conditions() -> dict[str, Any]:
-    """Hardware and versions, to stand beside every figure."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    packages = ("notemill", "torch", "transformers", "ray", "pyarrow", "presidio-analyzer")
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-    }
+__all__ = ["conditions"]

@@ -15,6 +15,8 @@ class Counts:
         repeated_windows: of these, not run, because the same window had been or was being run.
         positions: that went through the encoder, with special tokens, tokens in two windows and padding.
         padding: of these, the ones that only fill up a batch.
+        pairs: of positions of one window that run through attention: the sum of the windows' squared lengths, padding
+            and repeated windows left out.
         repeated_positions: that did not go through it, for they are those of repeated windows.
         truncated_tokens: that no window covers; always zero, for one that is not would be an error.
     """
@@ -24,6 +26,7 @@ class Counts:
     repeated_windows: int = 0
     positions: int = 0
     padding: int = 0
+    pairs: int = 0
     repeated_positions: int = 0
     truncated_tokens: int = 0
 

@@ -32,7 +32,8 @@ class WindowRunner:
         backend: the encoder.
         tokenizer: gives the special tokens at either end of a window.
         window: most tokens in a window, the special ones included.
-        cache_mb: states that are kept for windows that come again, in units of 2**20 bytes.
+        cache_mb: states that are kept for windows that come again, in units of 2**20 bytes; with 0 every window is
+            run, equal ones of one call too.
     """
 
     def __init__(self, backend: Backend, tokenizer: NoteTokenizer, window: int, cache_mb: float = 0.0) -> None:
@@ -40,6 +41,7 @@ class WindowRunner:
         self._tokenizer = tokenizer
         self._window = window
         self._cache = StateCache(cache_mb)
+        self._shares = cache_mb > 0
         self._batch_tokens = 0  # measured before the first batch
 
     @property
@@ -74,8 +76,8 @@ class WindowRunner:
             MemoryError, torch.OutOfMemoryError: a single window does not fit.
         """
         waiting: dict[bytes, list[Job]] = {}
-        for job in jobs:
-            key = _key(notes[job.note], job)
+        for number, job in enumerate(jobs):
+            key = _key(notes[job.note], job) if self._shares else number.to_bytes(8)
             known = self._cache.get(key) if key not in waiting else None
             if counts is not None:
                 self._count(job, counts[job.note], repeated=known is not None or key in waiting)
@@ -126,6 +128,7 @@ class WindowRunner:
         else:
             counts.positions += computed
             counts.padding += computed - job.positions
+            counts.pairs += job.positions**2
 
 
 class WindowEnds(NamedTuple):

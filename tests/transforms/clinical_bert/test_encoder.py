@@ -120,14 +120,24 @@ def test_the_word_shapes_of_a_window_tell_it_from_another() -> None:
 
 
 def test_what_is_counted() -> None:
-    enc, tokenize, _ = encoder(window=34, overlap=4)
+    enc, tokenize, _ = encoder(window=34, overlap=4, cache_mb=8)
     notes = tokenize(["fever " * 32, "pain " * 60, ""])
     counts = [Counts(), Counts(), Counts()]
     enc.encode(notes, counts=counts)
-    assert counts[0] == Counts(tokens=32, windows=1, positions=34)
+    assert counts[0] == Counts(tokens=32, windows=1, positions=34, pairs=34**2)
     # 60 tokens, each window of 32 at most, 4 shared: two windows of 32, which hold the same words.
-    assert counts[1] == Counts(tokens=60, windows=2, repeated_windows=1, positions=34, repeated_positions=34)
+    once = Counts(tokens=60, windows=2, repeated_windows=1, positions=34, pairs=34**2, repeated_positions=34)
+    assert counts[1] == once
     assert counts[2] == Counts()
+
+
+def test_without_a_cache_every_window_is_run() -> None:
+    enc, tokenize, backend = encoder(window=34, overlap=4)
+    counts = [Counts(), Counts()]
+    enc.encode(tokenize(["pain " * 60, "pain " * 32]), counts=counts)
+    assert counts[0] == Counts(tokens=60, windows=2, positions=68, pairs=2 * 34**2)
+    assert counts[1].repeated_windows == 0
+    assert backend.batches == [(34, 34, 34)]
 
 
 def test_windows_follow_sections_so_that_a_copied_section_is_repeated() -> None:
