@@ -35,6 +35,7 @@ _NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SIGN: Final = re.compile(r"(?<![\w-])[A-Z]{3}(?![\w-])")
 _JOINTS: Final = str.maketrans("", "", "._")
 _SHORTEST_HANDLE: Final = 5
+_NUMBERED: Final = re.compile(r"(?<![\w@./-])([a-z]{4,9})\d{1,5}(?![\w@/-]|\.\w)")
 _CUT_AT: Final = (6, 7, 8)
 """Lengths at which systems cut log-in names."""
 _OLD: Final = r"(9\d|1[01]\d)"
@@ -43,8 +44,12 @@ _AGE_BEHIND: Final = re.compile(
     rf"|, {_OLD}(?=[,;.]?(?:\s*\n|\Z)|, (?![\d/]))"
     rf"|(?: is|'s|’s) (?:now )?{_OLD}(?=[,;.](?!\d)|\s*\n|\s*\Z)"
 )
-_DICTATED: Final = re.compile(r"^([A-Z]{3})[:/](?=[a-z]{2,12}\d{0,3}(?:[ \t]|$))", re.MULTILINE)
-"""Who dictated, before who typed: `HLF:farrellh` on a line of its own."""
+_DICTATED: Final = re.compile(
+    r"^([A-Z]{3})(?:[:/](?=[a-z]{2,12}(?:[._][a-z]{2,16})?\d{0,3}(?:[ \t]|$))"
+    r"|(?= \d{1,2}/\d{1,2}(?:/\d{2,4})? \d\d:?\d\d$))",
+    re.MULTILINE,
+)
+"""Who dictated, before who typed, or who signed, before when, on a line of its own: `HLF:farrellh`, `HLF 9/2 1915`."""
 _BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
 
 Part = tuple[float, int, str, bool]
@@ -157,15 +162,18 @@ def _handles(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiS
     """Log-in names made of the names in the note: `cgoldsmi`, `wade_l`, `ann.lee2`."""
     handles: set[str] = set()
     numbered: set[str] = set()
+    pairs: list[tuple[str, str]] = []
     for span in spans:
         words = [word for word in re.findall("[a-z]+", fold(text[span.start : span.end])) if len(word) > 1]
         if len(words) < 2:
             continue
-        for one, other in ((words[0], words[-1]), (words[-1], words[0])):
+        pairs += ((words[0], words[-1]), (words[-1], words[0]))
+        for one, other in pairs[-2:]:
             made = [one[0] + other, other + one[0], one + other]
             handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
             numbered.update((one, one + other[0]))
             handles.update(handle[:cut] for handle in made[:2] for cut in _CUT_AT if len(handle) > cut)
+    cut = _cut_handles(text, pairs, lexicon)
     parts = {word for span in spans for word in _WORD.findall(fold(text[span.start : span.end]))}
     handles = {handle for handle in handles if handle not in parts and not lexicon.is_ordinary(handle)}
     lowered = lower(text)
@@ -173,11 +181,33 @@ def _handles(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiS
     there = [*(rf"{_dotted(handle)}\d{{0,4}}" for handle in sorted(handles) if handle in plain)]
     there += [rf"{_dotted(name)}\d{{1,4}}" for name in sorted(numbered) if name in plain]
     if not there:
-        return []
-    return [
+        return cut
+    return cut + [
         PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO)
         for match in re.finditer(rf"(?<![\w@.-])(?:{'|'.join(there)})(?![\w@-]|\.\w)", lowered)
     ]
+
+
+def _cut_handles(text: str, pairs: Sequence[tuple[str, str]], lexicon: Lexicon) -> list[PhiSpan]:
+    """Log-in names with a number that are cut from both parts of a name: `navagr3` of Grace Navarro, `xbog16`."""
+    found = []
+    for match in _NUMBERED.finditer(lower(text)) if pairs else ():
+        letters = match[1]
+        if lexicon.is_ordinary(letters) or lexicon.abbreviates(letters):
+            continue
+        if any(_is_cut(letters, one, other) for one, other in pairs):
+            found.append(PhiSpan(*match.span(), "USERNAME", _SCORE, ECHO))
+    return found
+
+
+def _is_cut(letters: str, one: str, other: str) -> bool:
+    """Whether `letters` is the head of one part of a name and that of the other, or an x and the head of one."""
+    if letters[0] == "x" and one.startswith(letters[1:]):
+        return True
+    return any(
+        one.startswith(letters[:at]) and other.startswith(letters[at:]) and max(at, len(letters) - at) >= _SHORTEST
+        for at in range(1, len(letters))
+    )
 
 
 def _dotted(handle: str) -> str:

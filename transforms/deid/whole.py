@@ -72,6 +72,8 @@ _PARTICLE_BEFORE: Final = re.compile(
     r" ?)+\Z"
 )
 _SECOND_HALF: Final = re.compile(r"['’-][A-Z][a-z]+(?! ?\d)")
+_SHORTEST_SURNAME: Final = 5
+_STAFF_AFTER: Final = re.compile(r", [A-Z][A-Za-z.-]{1,8}(?![a-z])")
 _NUMBER_SIGN: Final = re.compile(r"(?<!\w)#\Z")
 _SERIES: Final = re.compile(r"\b(?:prescription|claim|case|number|no\.?|run|file),? +#?([A-Z]{2,3} )\Z", re.IGNORECASE)
 """The letters before a number, where they are part of it: `prescription RP 7385066`."""
@@ -92,6 +94,7 @@ class Whole:
         self._lexicon = lexicon
         self._reader = NameReader(lexicon)
         self._cities = NameLists.shipped().cities
+        self._surnames = NameLists.shipped().surnames
 
     def __call__(self, text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
         """Spans, joined and widened; sorted and disjoint as they came.
@@ -206,7 +209,7 @@ class Whole:
     def _name_before(self, text: str, start: int, end: int, floor: int) -> int:
         """Where a name of which one word was found begins: `Rose` of `Rose Heart`, `Law` of `Law, Michael`."""
         before = _WORD_BEFORE.search(text, max(floor, start - 24), start)
-        if before is None or not _alike(before[1], text[start:end]):
+        if before is None or before[1].islower() or not _alike(before[1], text[start:end]):
             return start
         word, found = before[1].lower(), text[start:end].lower()
         if not self._may_be_name(word) or len(word) < 2:
@@ -229,12 +232,28 @@ class Whole:
         if after is None or len(after[1]) < 2 or not _alike(after[1], text[start:end]):
             return end
         word = after[1].lower()
-        if not self._reader.is_given(text[start:end].lower()) or not self._may_be_name(word):
+        if after[1].islower():
+            return after.end() if self._is_surname_only(word) else end
+        if not self._may_be_name(word):
             return end
+        if not self._reader.is_given(text[start:end].lower()):
+            return after.end() if text[end] == " " and self._names_staff(text, word, after.end()) else end
         if not self._reader.is_listed(word) or self._lexicon.is_used_as_eponym(text, after.end()):
             return end
         unclear = self._lexicon.is_ordinary(word) or text[end] == "\n" or after[1].isupper()
         return end if unclear and not closes_name(text, after.end()) else after.end()
+
+    def _is_surname_only(self, word: str) -> bool:
+        """Whether a word in small letters behind a name in small letters can be nothing but its surname."""
+        if len(word) < _SHORTEST_SURNAME or word not in self._surnames or self._lexicon.is_ordinary(word):
+            return False
+        return word not in self._lexicon.eponyms and not self._lexicon.abbreviates(word)
+
+    def _names_staff(self, text: str, word: str, end: int) -> bool:
+        """Whether a surname, however short, stands before a degree or a comma: `Yusuf Ho, EDT`."""
+        return (
+            word in self._surnames and not self._lexicon.is_ordinary(word) and _STAFF_AFTER.match(text, end) is not None
+        )
 
     def _city(self, text: str, start: int, end: int, floor: int, ceiling: int) -> tuple[int, int]:
         """The longest name on the list of cities that holds the word found: `Girardeau` of `Cape Girardeau`."""
@@ -256,7 +275,9 @@ class Whole:
 
 
 def _alike(word: str, other: str) -> bool:
-    """Whether two words are written alike: both in capitals, or both with a capital."""
+    """Whether two words are written alike: both in capitals, both with a capital, or both in small letters."""
+    if word.islower():
+        return other.islower()
     return word[0].isupper() and other[0].isupper() and word.isupper() == other.isupper()
 
 

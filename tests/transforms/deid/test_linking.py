@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import pytest
+
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.linking import agreed, echoes, link
 from transforms.deid.spans import PhiSpan
@@ -89,6 +91,25 @@ def test_log_in_names_are_made_of_the_names_in_the_note() -> None:
     found = echoes(text, [span(text, "Cora Goldsmith")], LEXICON)
     logins = [text[one.start : one.end] for one in found if one.label == "USERNAME"]
     assert logins == ["cgoldsmi", "goldsmithc", "cora.goldsmith2"]
+
+
+@pytest.mark.parametrize("login", ["goldco7", "cgol455", "xgol16", "COGOLDS2"])
+def test_log_in_names_are_cut_from_the_names_in_the_note(login: str) -> None:
+    text = f"Cora Goldsmith, RN\n{login}\n"
+    found = echoes(text, [span(text, "Cora Goldsmith", "DOCTOR")], LEXICON)
+    assert login in [text[one.start : one.end] for one in found if one.label == "USERNAME"]
+
+
+@pytest.mark.parametrize("word", ["stage4", "golden7", "cora7x", "gold455mg"])
+def test_other_words_with_a_number_are_no_log_in_names(word: str) -> None:
+    text = f"Cora Goldsmith, RN\n{word}\n"
+    found = echoes(text, [span(text, "Cora Goldsmith", "DOCTOR")], LEXICON)
+    assert word not in [text[one.start : one.end] for one in found]
+
+
+def test_who_signed_stands_before_when() -> None:
+    text = "Stable overnight.\nQZT 9/2 1915\n"
+    assert [text[one.start : one.end] for one in echoes(text, [], LEXICON)] == ["QZT"]
 
 
 def test_the_order_of_the_notes_does_not_matter() -> None:

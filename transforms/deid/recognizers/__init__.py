@@ -17,8 +17,10 @@ import yaml
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistry
 
+from transforms.deid.recognizers.affiliations import Affiliations
 from transforms.deid.recognizers.ages import Ages
 from transforms.deid.recognizers.base import ClinicalRecognizer, Found
+from transforms.deid.recognizers.bodies import Bodies
 from transforms.deid.recognizers.contact import NetAddresses, Phones
 from transforms.deid.recognizers.dates import Dates
 from transforms.deid.recognizers.facilities import Facilities
@@ -44,7 +46,9 @@ def shipped() -> list[ClinicalRecognizer]:
         Ages(),
         Places(),
         Facilities(),
+        Affiliations(),
         Organizations(),
+        Bodies(),
         Names(),
         ListedNames(),
         Logins(),

@@ -49,9 +49,16 @@ _AGE_BEFORE: Final = re.compile(
     r"|\b(?:mother|father|sister|brother|wife|husband|she|he|aunt|uncle|grandmother|grandfather|spouse|grandma"
     r"|grandpa|mom|dad"
     r"|great-?(?:aunt|uncle|grandmother|grandfather))(?:,? \(| at |, (?=\d+\s*(?:\n|\Z))|(?: is|'s| was) (?:now )?)\Z"
+    r"|\b(?:drove|driving|farmed|farming|work(?:ed|ing)|practic(?:ed|ing)|taught|golfed|danced|played|walked|gardened|swam|ran"
+    r"|sewed|cooked|lived|living|survived|smoked|independent|healthy|active|alone|well) (?:un)?(?:til|till)"
+    r" (?:age |she was |he was |they were )?\Z"
+    r"|\b(?:lived|lives|survived|worked|drove|made it|live|living)(?: (?:well|on|far))? (?:past|beyond|to be|to see)"
+    r" (?:age )?\Z"
+    r"|\b(?:turns|pushing) \Z"
     r"|\bwho (?:is|was) (?:now )?\Z|\breached \Z"
     r"|\b(?:cancer|stroke|dementia|disease|mi|chf|cva|leukemia|lymphoma|failure) at \Z"
-    r"|\b(?:dob|born):? ?[\d/.-]{6,10},?\s{0,3}\(?\Z"
+    r"|\b(?:dob|d\.o\.b\.?|born|birth ?date):? {0,2}"
+    r"(?:[\d/.-]{6,10}|\d{1,2}[ -]?[a-z]{3}[ -]?\d{2,4}|[a-z]{3,9} \d{1,2}, \d{4}),?\s{0,3}\(?\Z"
 )
 _PATIENT_BEFORE: Final = re.compile(r"\b(?:patient|pt)(?:\sis|'s|\swas)\s(?:now\s)?\Z")
 _PATIENT_AFTER: Final = re.compile(
@@ -62,12 +69,19 @@ _WITH_MONTHS: Final = re.compile(
     rf"{_OLD}[\s-]?(?:years?|yrs?|y)\b[\s,-]{{0,2}}(?:and\s)?\d{{1,2}}[\s-]?(?:months?|mos?|m)\b"
     r"(?:[\s-](?:old|of age)\b)?"
 )
-_REACH: Final = 32
+_ROW_BEFORE: Final = re.compile(r"\d[\d/.-]*\d[ \t]{1,3}(?:[a-z]{0,3}-?\d{4,}[ \t]{1,3})?\Z")
+_ROW_AFTER: Final = re.compile(r"[ \t]?[mf](?=[ \t]*(?:\n|\Z|,|;))")
+"""A row of name, birth, number, age and sex at the head of a note in small letters: `5/2/1921 e104477 94 f`."""
+_LIST_AFTER: Final = re.compile(r",\s(?:\d{5,}|[a-z]{0,3}-?\d{4,}|mrn\b|#)")
+_LIST_BEFORE: Final = re.compile(r"[A-Z][a-z'-]+,\s\Z")
+"""`Ann Roe, 94, 338768`: the patient's line, with a number behind the age."""
+_REACH: Final = 40
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
     r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|and regular"
-    r"|breaths|beats|lbs?\b|pounds|kg|on (?:ra\b|room|nc\b|o2|\d))|\.\d"
+    r"|feet|ft\b|steps|yards|miles|meters|minutes|min\b|breaths|beats|lbs?\b|pounds|kg"
+    r"|on (?:ra\b|room|nc\b|o2|\d))|\.\d"
 )
 _GAP: Final = r"[\s–-]{1,4}"
 """Between the words of a number, which a line may break: `ninety-  three`."""
@@ -108,6 +122,7 @@ class Ages(ClinicalRecognizer):
                 yield Found(start, stop, "AGE", 0.9)
             elif (
                 _is_in_years(lowered, start)
+                or _is_in_row(text, lowered, start, end)
                 or _is_the_patients(lowered, start, end)
                 or (not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start))
             ):
@@ -132,6 +147,14 @@ def _is_sexed(text: str, lowered: str, start: int) -> bool:
 
 def _is_in_years(lowered: str, start: int) -> bool:
     return _YEARS.match(lowered, start) is not None and not _SPELL_BEFORE.search(lowered, max(0, start - 16), start)
+
+
+def _is_in_row(text: str, lowered: str, start: int, end: int) -> bool:
+    """Whether the number stands in the line that says who the patient is."""
+    begin = max(0, start - _REACH)
+    if _LIST_AFTER.match(lowered, end) and _LIST_BEFORE.search(text, begin, start):
+        return True
+    return _ROW_AFTER.match(lowered, end) is not None and _ROW_BEFORE.search(lowered, begin, start) is not None
 
 
 def _is_the_patients(lowered: str, start: int, end: int) -> bool:

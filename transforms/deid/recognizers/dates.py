@@ -388,7 +388,11 @@ def _is_lone_month(text: str, lowered: str, start: int, end: int) -> bool:
     if name in _WORDS_TOO and shouts:
         return _SURE_BEFORE.search(lowered, max(0, start - 32), start) is not None  # `WHO MAY SEE HIM`
     if _LONE_BEFORE.search(lowered, max(0, start - 32), start):
-        return capital or name == "march"
+        if capital or name == "march":
+            return True
+        # `lost her job in may.`: nothing goes on that `may` could help.
+        sure = _SURE_BEFORE.search(lowered, max(0, start - 32), start)
+        return sure is not None and _DATE_AFTER.match(lowered, end) is not None
     ends_sentence = lowered[max(0, start - 3) : start].rstrip()[-1:] in (".", "!", "?", "")
     return name in _WORDS_TOO and capital and not ends_sentence and _DATE_AFTER.match(lowered, end) is not None
 

@@ -1,4 +1,4 @@
-"""Hospitals, organizations and other places, by their form (`Mercy General Hospital`) or the words before them."""
+"""Hospitals, organizations and other places, by their form (`Mercy General Hospital`)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from transforms.deid.recognizers.base import (
     occurrences,
     table,
 )
+from transforms.deid.recognizers.facility_words import FacilityWords
 from transforms.deid.recognizers.name_reader import DEGREES
-from transforms.deid.recognizers.places import LARGER, is_larger_than_city
+from transforms.deid.recognizers.places import LARGER
 
 _TABLE: Final = table("places.toml")["facility"]
-_GENERIC: Final = frozenset(_TABLE["generic"].split())
-_FORM_NAMES: Final = frozenset(_TABLE["form_names"].split())
-_PROPER: Final = frozenset(_TABLE["proper"].split())
 _CONNECTORS: Final = frozenset(("of", "the", "and", "&", "at", "for", "de", "la", "on", "del", "du", "-"))
 _STOP: Final = frozenset(_TABLE["stop"].split())
 _LONGEST_HEAD: Final = 70
@@ -62,7 +60,15 @@ def _kinds() -> dict[str, list[_Kind]]:
     return dict(kinds)
 
 
-_NO_KIND_AFTER: Final = "day|course|stay|follow|discharge|bed|admission|records?"
+_LEARNED: Final = frozenset(("society", "association", "league", "alliance"))
+_SCHOLARLY: Final = frozenset(_TABLE["scholarly"].split())
+"""Words of the names of learned societies, by which classes and guidelines are called."""
+_SURE: Final = frozenset(_TABLE["sure"].split())
+_NO_KIND_AFTER: Final = (
+    "day|course|stay|follow|discharge|bed|admission|records?|screens?|screening|abuse|use|levels?|interactions?|allerg(?:y|ies)"
+    "|reactions?|eluting|monitoring|distress|failure|rate|status|effort|arrest|acidosis|alkalosis|class|guidelines?|saturation"
+    "|tests?|guidance|recommendations?|criteria|scores?|staging|stages?|consensus|grades?|definition|statement|functional"
+)
 _KINDS: Final = _kinds()
 _TAIL: Final = re.compile(r"(?: (?:of|at|-|in) |,? - | )((?:St\. )?[A-Z][\w']+(?: [A-Z][\w']+){0,2})")
 _ANY_TAIL: Final = re.compile(r"(?: (?:of|at|-|in) |,? - | )([a-z][\w']+(?: [a-z][\w']+){0,2})", re.IGNORECASE)
@@ -81,38 +87,24 @@ _FIELD: Final = re.compile(
 _FIELD_WORDS: Final = frozenset(_TABLE["field_words"].split())
 _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
 
-_TRIGGER_WORDS: Final = frozenset(_TABLE["trigger_words"].split())
-_EMPLOYER: Final = re.compile(
-    r"(?:(?:employed|work(?:s|ed|ing)?|job|exposures?|hr|volunteer(?:s|ed|ing)?|teach(?:es|er|ing)?|taught|student"
-    r"|enrolled|stud(?:ies|ied|ying)|goes to school"
-    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously|there))?(?: as"
-    r" an? [a-z ]{3,30}?)? (?:at|for|by|with)"
-    r"|(?:employee|member|congregation|retiree) of|(?:retired|graduated|laid off|fired|graduate|graduating) from"
-    r"|attend(?:s|ed)?|owned by|driver for|volunteer from|missed school at|graduation from|employer,)\s(?:the )?"
+_ROADS: Final = frozenset(
+    (
+        *("i", "us", "u", "state", "county", "route", "interstate", "highway", "hwy", "rte", "farm"),
+        *("loop", "exit", "mile"),
+    )
 )
-_PLACE_WORDS: Final = frozenset(_TABLE["place_words"].split())
-_VISITED: Final = re.compile(
-    r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to"
-    r"|grew up (?:near|in|by)|(?:hik(?:ing|ed)|camping|fishing"
-    r"|stationed|deployed|incarcerated)(?: (?:at|in|near|on|to))?|visit(?:ing|ed)|(?:rear-?ended|struck|crash(?:ed)?"
-    r"|accident|fall|fell|collision)(?: [a-z]+)? (?:on|at|near)"
-    r"|(?:will|would) be (?:at|in)|shoulder of|trailer off|went to|driving (?:on|to)|lives? near|camping near"
-    r"|served(?: [a-z]+){1,3} at|(?:dad|mom|husband|wife|son|daughter) is at)\s(?:the )?"
-)
-_NAME: Final = re.compile(
-    r"[A-Z0-9][\w'&.\-]*(?:[ \n](?:(?:of|and|the|&|de|la|on) )?[A-Z0-9][\w'&\-]*\.?(?=\W|\Z)){0,4}"
-)
-_PLAIN_NAME: Final = re.compile(r"[a-z0-9][\w'&.\-]*(?: [\w'&\-]+){0,4}", re.IGNORECASE)
-_NAME_ENDS: Final = frozenset(_TABLE["name_ends"].split())
-_ROADS: Final = frozenset(("i", "us", "u", "state", "county", "route", "interstate", "highway", "hwy", "rte"))
 _ROAD: Final = re.compile(
-    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}|(?:state |county"
-    r" )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?)(?![\w%/.-])"
+    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}"
+    r"|(?:state |county |u\.?s\.? )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?"
+    r"|(?:state|county) (?:road|rd|trunk highway) \d{1,4}[a-z]?|farm[- ]to[- ]market (?:road )?\d{1,4}|loop \d{3}"
+    r"|exit \d{1,3}[a-z]?|mile (?:marker|post) \d{1,3})(?![\w%/-]|\.\d)(?! ?(?:mg|ml|mmhg|cm|mm)\b)"
 )
+_NAMED_ROAD: Final = re.compile(r"\b[Tt]he ([A-Z][a-z]{2,}(?:way|pike|bahn))(?![\w-]|(?: [A-Z]))")
 _PLACE_HEADS: Final = frozenset(("lake", "mount", "fort", "camp", "cape"))
 _HEADED: Final = re.compile(r"(?:Lake|Mount|Fort|Camp|Cape) (?:of the |of )?[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})?")
 _SAINT: Final = re.compile(
-    r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) [A-Z][a-z]+(?:'s)?(?:[ -][A-Z][a-z]+){0,2}"
+    r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) (?:[A-Z][a-z]+(?:'s)?|[A-Z]'s)"
+    r"(?:[ -][A-Z][a-z]+){0,2}"
 )
 _SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
 _NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
@@ -129,6 +121,16 @@ _HEADED_BY: Final = re.compile(
     r"(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
 )
 _AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
+_SIGNED_AT: Final = re.compile(
+    r"(?:\b(?:M\.?D|D\.?O)\.?,? ?[ \n]"
+    r"|\bDr\. [A-Z][a-z'-]+(?: [A-Z][a-z'-]+)? \()"
+    r"([A-Z]{3,6})(?=\)|,? \d{3}|\s*\n|\s*\Z)"
+)
+"""Behind a signature or in brackets behind a doctor: `Jane Roe, MD, QVRMC`, `Dr. Roe (QVRH)`."""
+_WARD_OF: Final = re.compile(
+    r"(?<![\w-])([A-Z]{3,6}) (?:\d{1,2} ?(?:NORTH|SOUTH|EAST|WEST|North|South|East|West|[NSEW])\b)"
+)
+_VA: Final = re.compile(r"(?<=[ (\n])([A-Z][a-z]{3,} VA)(?= (?:clinic|hospital|ED|ER)|[.,;:)\n])")
 _ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
@@ -141,19 +143,17 @@ class Facilities(ClinicalRecognizer):
 
     def __init__(self) -> None:
         self._lexicon = Lexicon.shipped()
+        self._words = FacilityWords(self._lexicon)
         self._lists = NameLists.shipped()
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
         named = [*self._by_field(note), *self._by_kind(note)]
         yield from named
-        if not note.words.isdisjoint(_TRIGGER_WORDS):
-            yield from self._by_trigger(note, _TRIGGER_WORDS, _EMPLOYER, "ORGANIZATION")
-        if not note.words.isdisjoint(_PLACE_WORDS):
-            yield from self._by_trigger(note, _PLACE_WORDS, _VISITED, "LOCATION-OTHER")
         if note.mixed:
             yield from self._listed(note)
             yield from self._by_head(note)
+            yield from self._initialled(note)
             if not note.words.isdisjoint(("st", "saint", "mt", "mount", "lady", "holy", "sacred")):
                 for saint in _SAINT.finditer(note.text):
                     if _SAINT_BEFORE.search(
@@ -164,6 +164,10 @@ class Facilities(ClinicalRecognizer):
             road = _ROAD.match(note.lowered, at)
             if road:
                 yield Found(*road.span(), "LOCATION-OTHER", 0.6)
+        if note.mixed:
+            for road in _NAMED_ROAD.finditer(note.text):
+                if not self._lexicon.is_ordinary(road[1].lower()):
+                    yield Found(*road.span(1), "LOCATION-OTHER", 0.6)
         if note.mixed and not note.words.isdisjoint(_PLACE_HEADS):
             for place in _HEADED.finditer(note.text):
                 if not is_word_char(note.text, place.start() - 1):
@@ -178,8 +182,25 @@ class Facilities(ClinicalRecognizer):
             if match is None or note.text[at + len(head)] != " ":
                 continue
             words = match["tail"].replace(",", " ").split()
-            if any(self._tells(word, True) or word.lower() in _GOVERNMENT for word in words) or head in _CLOSE_HEADS:
+            named = any(self._words.tells(word, True) or word.lower() in _GOVERNMENT for word in words)
+            if named or head in _CLOSE_HEADS:
                 yield Found(at, match.end(), _HEADS[head], 0.7)
+
+    def _initialled(self, note: Note) -> Iterator[Found]:
+        """Initials where a house must stand, and the town whose house for veterans it is."""
+        for pattern in (_SIGNED_AT, _WARD_OF):
+            for match in pattern.finditer(note.text):
+                word = match[1].lower()
+                fellow = match[1][0] == "F" and note.text[match.end(1) : match.end(1) + 1] != ")"
+                if fellow or word in DEGREES or self._lexicon.is_ordinary(word) or self._lexicon.abbreviates(word):
+                    continue
+                if match[1] not in _NO_ACRONYM:
+                    yield Found(*match.span(1), "HOSPITAL", 0.6)
+        for house in _VA.finditer(note.text) if "va" in note.words else ():
+            if not self._words.is_generic(house[1].split()[0]) and not self._lexicon.is_ordinary(
+                house[1].split()[0].lower()
+            ):
+                yield Found(*house.span(1), "HOSPITAL", 0.6)
 
     def _by_field(self, note: Note) -> Iterator[Found]:
         if note.words.isdisjoint(_FIELD_WORDS) or ":" not in note.text:
@@ -190,7 +211,7 @@ class Facilities(ClinicalRecognizer):
                 continue
             value = _FIELD_VALUE.match(note.text, field.end())
             if value and any(
-                self._tells(word, True) for word in value.group().split() if word[0].isupper() or not note.mixed
+                self._words.tells(word, True) for word in value.group().split() if word[0].isupper() or not note.mixed
             ):
                 label = "ORGANIZATION" if field.group().startswith(_EMPLOYERS) else "HOSPITAL"
                 yield Found(*value.span(), label, 0.75)
@@ -217,7 +238,9 @@ class Facilities(ClinicalRecognizer):
         if line and line - note.text.rfind("\n", 0, line - 1) > _FULL_LINE:
             line = first  # so may its name be, at the end of a full line
         breaks = [
-            one.end() for one in _BREAK.finditer(note.text, max(first, line), at) if not _abbreviates(note.text, one)
+            one.end()
+            for one in _BREAK.finditer(note.text, max(first, line), at)
+            if not (_abbreviates(note.text, one) or _wraps(note.text, one))
         ]
         begin = breaks[-1] if breaks else max(first, line)
         words = list(_WORD.finditer(note.text, begin, at))[-_MOST_WORDS:]
@@ -239,17 +262,31 @@ class Facilities(ClinicalRecognizer):
         shouting = note.text[at : at + 2].isupper()
         while head and self._goes_before(head[0].group(), shouting=shouting):
             head.pop(0)
+        for count in range(len(head) - 1, 0, -1):
+            if head[count].group() == "the" and head[count - 1].group().lower() not in _CONNECTORS:
+                del head[: count + 1]  # `Attends the Larkspur League`
+                break
         names = [
             word.group()
             for word in head
-            if not self._is_generic(word.group()) and word.group().lower() not in _CONNECTORS
+            if not self._words.is_generic(word.group()) and word.group().lower() not in _CONNECTORS
         ]
         if kind.weak and len(names) == 1 and names[0].lower() in self._lists.given and form in self._lists.surnames:
             return None  # `Destiny Park`, `Grace House`
         forms_name = form in ("hospital", "medical center", "health system") or kind.label != "HOSPITAL"
-        if any(self._tells(name, forms_name) for name in names):
+        if form in _LEARNED and not _SCHOLARLY.isdisjoint(name.lower() for name in names):
+            return None  # `New York Heart Association III`
+        if kind.label == "ORGANIZATION" and not shouting:
+            names = [name for name in names if not self._abbreviates(name)]
+        sure = bool(names) and note.mixed and not shouting and form.split()[-1] in _SURE
+        if sure or any(self._words.tells(name, forms_name) for name in names):
             return head[0].start()
         return None
+
+    def _abbreviates(self, word: str) -> bool:
+        """Whether a word in capitals is an abbreviation, or ordinary, in a heading: `ROS`, `LAB`, `ETOH/Drugs`."""
+        plain = word.strip(".,").partition("/")[0]
+        return plain.isupper() and (self._lexicon.abbreviates(plain) or self._lexicon.is_ordinary(plain.lower()))
 
     def _linked(self, head: list[re.Match[str]], count: int) -> bool:
         """Whether `and` stands within a name: `Grace and Hope Hospital`, but not `A Clinic and B Hospital`."""
@@ -267,14 +304,7 @@ class Facilities(ClinicalRecognizer):
             return word[0].isupper()
         if any(char.isdigit() for char in word):
             return False
-        plain = lowered.strip(".'")
-        return (
-            plain in _PROPER
-            or plain in _FORM_NAMES
-            or plain in _GENERIC
-            or not self._lexicon.is_ordinary(plain)
-            or self._lexicon.is_name_too(plain)
-        )
+        return self._words.may_belong(word)
 
     def _end(self, note: Note, end: int) -> int:
         """With what says which of its branches it is: `Medical Center Fargo`, `Hospital South`."""
@@ -288,46 +318,6 @@ class Facilities(ClinicalRecognizer):
                 name = " ".join(words[:count])
                 if name.lower() in self._lists.cities and not self._lexicon.is_ordinary(name.lower()):
                     return tail.start(1) + len(name)
-        return end
-
-    def _by_trigger(
-        self, note: Note, words_of: frozenset[str], trigger: re.Pattern[str], label: str
-    ) -> Iterator[Found]:
-        for _, at in note.starts(words_of):
-            match = trigger.match(note.lowered, at)
-            if match is None:
-                continue
-            name = (_NAME if note.mixed else _PLAIN_NAME).match(note.text, match.end())
-            if name is None:
-                continue
-            end = self._name_end(name)
-            words = [word.lower() for word in note.text[name.start() : end].split()]
-            if self._is_proper(words, mixed=note.mixed):
-                yield Found(name.start(), end, label, 0.7)
-
-    def _is_proper(self, words: list[str], *, mixed: bool) -> bool:
-        """Whether lower-case words behind `works at` name something that is smaller than a state."""
-        if not words or words[0].strip(".,") in _NO_ORGANIZATION or is_larger_than_city(words):
-            return False
-        if words[0].strip(".,") in DEGREES or all(not any(char.isalpha() for char in word) for word in words):
-            return False
-        tells = any(self._tells(word, True) for word in words)
-        return tells or (mixed and not all(word in _GENERIC for word in words))
-
-    @staticmethod
-    def _name_end(name: re.Match[str]) -> int:
-        """Before the first word that goes on with the sentence."""
-        end = name.start()
-        for word in re.finditer(r"\S+", name.group()):
-            if word.group().lower() in _NAME_ENDS and not (word.group().lower() == "and" and end == name.start()):
-                break
-            end = name.start() + word.end()
-            if (
-                word.group().endswith((".", ","))
-                and word.group().lower() not in _ABBREVIATED
-                and word.group().count(".") < 2
-            ):
-                return end - 1
         return end
 
     def _listed(self, note: Note) -> Iterator[Found]:
@@ -351,15 +341,9 @@ class Facilities(ClinicalRecognizer):
         odd = [word for word in words if not self._lexicon.is_ordinary(word) and word not in self._lexicon.eponyms]
         return bool(odd) if len(words) > 1 else bool(odd) and len(name) > 4
 
-    def _is_generic(self, word: str) -> bool:
-        if "/" in word:
-            return all(self._is_generic(part) for part in word.split("/"))
-        word = word.strip(".,&-").lower()
-        return len(word) < 2 or word in _GENERIC or self._lexicon.is_placeholder(word)
-
     def _goes_before(self, word: str, *, shouting: bool) -> bool:
         """Whether the first of the words before a kind is not yet its name."""
-        if self._is_generic(word) or word.lower() in _CONNECTORS:
+        if self._words.is_generic(word) or word.lower() in _CONNECTORS:
             return True
         return word.isupper() and not shouting and self._is_heading(word.lower())
 
@@ -368,22 +352,6 @@ class Facilities(ClinicalRecognizer):
         return self._lexicon.abbreviates(word) or (
             self._lexicon.is_ordinary(word) and not self._lexicon.is_name_too(word)
         )
-
-    def _tells(self, word: str, forms_name: bool) -> bool:
-        if "/" in word:
-            return any(self._tells(part, forms_name) for part in word.split("/"))
-        word = word.strip(".,").lower()
-        if len(word) < 2:
-            return False
-        if word in _FORM_NAMES:
-            return forms_name
-        if self._lexicon.is_placeholder(word) or word in _GENERIC:
-            return False
-        return word in _PROPER or not self._lexicon.is_ordinary(word) or self._lexicon.is_name_too(word)
-
-
-_ABBREVIATED: Final = frozenset(("st.", "mt.", "ft.", "inc.", "co.", "corp.", "no.", "dr.", "jr.", "bros."))
-_NO_ORGANIZATION: Final = frozenset(_TABLE["no_organization"].split())
 
 
 def kind_follows(text: str, end: int) -> int | None:
@@ -433,6 +401,13 @@ def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
                 continue
             if note.text[at:end].isupper() or not note.mixed:
                 yield Found(at, end, "HOSPITAL", 0.7)
+
+
+def _wraps(text: str, stop: re.Match[str]) -> bool:
+    """Whether the line ends where an editor broke it, within a sentence."""
+    if stop.group() != "\n" or not text[stop.start() - 1 : stop.start()].isalpha():
+        return False
+    return stop.start() - (text.rfind("\n", 0, stop.start()) + 1) >= _FULL_LINE
 
 
 def _abbreviates(text: str, stop: re.Match[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -31,6 +32,31 @@ _LOGIN: Final = re.compile(_TOKEN)
 _WORDS: Final = frozenset(_TABLE["words"].split())
 _DIGITS: Final = re.compile(r"[a-z]{2,}[._]?[a-z]*\d{1,4}\Z")
 _BADGE: Final = re.compile(r"[a-z]{2,3}\d{3,4}\Z")
+_SIGNED: Final = re.compile(r"[a-z]{3,6}\d{2,4}(?=\s*(?:\n|\Z)|[.;])")
+_SIGNED_BEFORE: Final = re.compile(
+    r"(?:\b(?:edited|modified|created|updated|amended|corrected|verified|reviewed|placed|locked|released|routed|forwarded|saved"
+    r"|completed|charted|recorded)\b[ \w/:.-]{0,20}? (?:by|to)|\b(?:rn|md|lpn|np|do|pa|pa-c|cna|rt|ma|pharmd|msw),)\s\Z"
+)
+"""What ends a line behind a signature or the one who changed the note: `Ann Roe, RN, xroe12`."""
+_JOINED: Final = re.compile(r"(?<![\w@./\\-])(?:[a-z]{1,20}_[a-z]{2,20}|[a-z]{2,20}_[a-z])\d{0,4}(?![\w@/-]|\.[a-z])")
+"""`roe_a`, `a_roe2`, which prose does not write."""
+_PARTICLES: Final = (
+    "st",
+    "saint",
+    "mc",
+    "mac",
+    "o",
+    "de",
+    "del",
+    "dela",
+    "van",
+    "von",
+    "vander",
+    "la",
+    "le",
+    "di",
+    "da",
+)
 _DOTTED: Final = re.compile(r"[a-z]{2,}[._][a-z]{2,}\d{0,4}\Z")
 _DOT: Final = re.compile(r"\.[a-z]")
 _CLOSED: Final = re.compile(r"\([a-z][a-z0-9._]{3,20}\)")
@@ -49,6 +75,7 @@ class Logins(ClinicalRecognizer):
     def __init__(self) -> None:
         self._lexicon = Lexicon.shipped()
         self._lists = NameLists.shipped()
+        self._surnames = sorted(self._lists.surnames)
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
@@ -62,8 +89,20 @@ class Logins(ClinicalRecognizer):
                 written = note.text[match.start("login") : match.end("login")]
                 if self._may_be(match["login"], written) and not (written.isalpha() and self._is_name(match["login"])):
                     yield Found(*match.span("login"), "USERNAME", 0.8)
+        for joined in _JOINED.finditer(note.lowered) if "_" in note.lowered else ():
+            written = note.text[joined.start() : joined.end()]
+            if (written.islower() or written.isupper()) and any(
+                self._is_surname(run) for run in _LETTERS.findall(joined.group())
+            ):
+                yield Found(*joined.span(), "USERNAME", 0.75)
         heads: set[str] | None = None
         for start, end in self._candidates(note):
+            signed = _SIGNED.match(note.lowered, start)
+            if signed and _SIGNED_BEFORE.search(note.lowered, max(0, start - 44), start):
+                letters = _LETTERS.match(signed.group())
+                if letters and letters[0] not in _UNITS and not self._lexicon.is_ordinary(letters[0]):
+                    yield Found(*signed.span(), "USERNAME", 0.75)
+                    continue
             if not _BY.search(note.lowered, max(0, start - 10), start):
                 continue
             login = _LOGIN.match(note.lowered, start)
@@ -116,7 +155,12 @@ class Logins(ClinicalRecognizer):
         if _DIGITS.match(login):
             if _SIGNER.search(note.lowered, max(0, start - 10), start) and not self._lexicon.abbreviates(letters):
                 return True
-            return self._holds_name(letters) or letters[:4] in heads or letters[1:5] in heads
+            return (
+                self._holds_name(letters)
+                or self._is_cut_surname(letters)
+                or letters[:4] in heads
+                or letters[1:5] in heads
+            )
         # Letters alone: an initial before or behind a surname of this note or of the census, in small letters.
         if not note.mixed and note.lowered[start - 1] not in "(/":
             return False
@@ -125,6 +169,19 @@ class Logins(ClinicalRecognizer):
             or (letters[:-1] in note.words and self._is_name(letters[:-1]))
             or (note.lowered[start - 1] in "(/" and self._holds_name(letters))
         )
+
+    def _is_surname(self, run: str) -> bool:
+        """Whether letters are a surname, also one written together: `stgermain`, `vanburen`."""
+        if len(run) < _SHORTEST or self._lexicon.is_ordinary(run):
+            return False
+        return run in self._lists.surnames or any(
+            run.startswith(particle) and run[len(particle) :] in self._lists.surnames for particle in _PARTICLES
+        )
+
+    def _is_cut_surname(self, letters: str) -> bool:
+        """Whether letters are the head of a surname: systems cut log-in names."""
+        at = bisect_left(self._surnames, letters)
+        return len(letters) > _SHORTEST and at < len(self._surnames) and self._surnames[at].startswith(letters)
 
     def _is_name(self, word: str) -> bool:
         return len(word) > 2 and (word in self._lists.surnames or word in self._lists.given)

@@ -32,13 +32,15 @@ _VALUE: Final = (
 )
 """A number, and the further groups of one that is written with blanks."""
 _PLATE: Final = (
-    r"(?P<value>[a-z0-9]{2,4} [a-z0-9]{2,4}(?![\w/.:-])|[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])"
+    r"(?P<value>[a-z]{1,3} \d\d-\d\d(?![\w/-])|[a-z0-9]{2,4} [a-z0-9]{2,4}(?![\w/:-]|\.\d)"
+    r"|[a-z]{1,3}[ \n-]\d{3,4}|\d{3}[ -][a-z]{3}(?![a-z])"
     r"|[a-z0-9][a-z0-9-]{3,16})(?P<more>)"
 )
 
 _LICENSE: Final = (
     r"(?P<value>[a-z]{2} [a-z]{0,6}\d[a-z0-9]{3,10}(?![\w-])"
-    r"|\d{3,4}(?: \d{3}){2}(?!\d)|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
+    r"|\d{2,4}(?:-\d{2,4}){1,3} [a-z](?=[\s,.;:)]|\Z)|\d{3,4}(?: \d{3}){2}(?!\d)"
+    r"|[a-z]{1,3}[ -]\d{4,8}|[a-z]{0,2}\d{4,9} [a-z](?=[\s,.;:)]|\Z)"
     r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
 )
 _SAMPLES: Final = frozenset(("bm", "voice", "iris", "palm", "prnt", "dnx", "fpid", "bio"))
@@ -61,6 +63,14 @@ _REGISTERED: Final = re.compile(
 """A professional's number behind the degree: `RN-97316`."""
 _SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{3,9}(?!\w)")
 """A number of pathology: year, kind, count."""
+_SUFFIXED: Final = re.compile(r"(?:\d{4,7}-[a-z]{1,3}|[a-z]{2,4}-\d{5,7})(?![\w/-])")
+"""An accession number with the letters of its department before or behind it: `20418-MR`, `CT-20418`."""
+_DONATION: Final = re.compile(r"[a-z]\d{4}[ -]\d\d[ -]\d{6}(?:[ -][a-z0-9]{1,2}(?![\w.-]))?(?!\w)")
+"""A donated unit of blood after ISBT 128: facility, year, serial number, perhaps with flags or check letter."""
+_GROUPED: Final = re.compile(r"[a-z]{1,3}\d{2,3} \d{3} \d{3}(?![\w/%-]|\.\d)")
+"""A number that begins with letters, in groups of three as a card shows it."""
+_PERSON: Final = re.compile(r"\s0\d(?![\w/:%-]|\.\d|\s?(?:mg|ml|units?|years?|yo|f\b|m\b))")
+"""Which of the family, behind the number of their insurance: `40771923 01`."""
 _MEMBER: Final = re.compile(r"[0-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d\d(?!\w)")
 
 _HEAD: Final = 3
@@ -142,7 +152,7 @@ class Numbers(ClinicalRecognizer):
                 if is_word_char(lowered, at - 1) or not _DIGIT_NEAR.search(lowered, at, at + _REACH):
                     continue
                 for pattern, label in _TRIGGERS[anchor]:
-                    found = _triggered(lowered, at, pattern, label)
+                    found = _triggered(note, at, pattern, label)
                     if found:
                         yield found
         yield from _by_form(note)
@@ -173,7 +183,8 @@ _SSN_WORDS: Final = frozenset(("ss", "ssn", "soc", "social"))
 _LAST: Final = frozenset(("last",))
 
 
-def _triggered(lowered: str, at: int, pattern: re.Pattern[str], label: str) -> Found | None:
+def _triggered(note: Note, at: int, pattern: re.Pattern[str], label: str) -> Found | None:
+    lowered = note.lowered
     match = pattern.match(lowered, at)
     if match is None:
         return None
@@ -181,9 +192,13 @@ def _triggered(lowered: str, at: int, pattern: re.Pattern[str], label: str) -> F
     value = match["value"]
     if len(value) <= 4 and value.isalnum() and _digits(value) and match["more"]:
         end = match.end("more")  # groups with blanks between: `123 45 67`
+    if label == "HEALTHPLAN" and value.isdigit() and len(value) >= 8 and (person := _PERSON.match(lowered, end)):
+        end = person.end()
     digits = _digits(lowered[start:end])
-    if digits < (2 if label == "VEHICLE" else 3) or _NO_ID.match(value) or (digits < 7 and _QUANTITY.match(value)):
+    if digits < (2 if label == "VEHICLE" else 3) or _NO_ID.match(value):
         return None
+    if digits < 7 and _QUANTITY.match(value) and not (note.mixed and note.text[start:end].isupper()):
+        return None  # `trial 12w`; but `subject 204W`
     return Found(start, end, label, 0.9)
 
 
@@ -199,12 +214,16 @@ def _by_form(note: Note) -> Iterator[Found]:
             continue
         start, end = _token(lowered, begin, stop)
         done = end
-        found = _code(lowered, start, end)
+        found = _code(lowered, start, end) or _lettered(note.text, lowered, start, end)
         if found:
             yield found
     for begin, stop in note.numbers:
         found = _short_form(lowered, begin, stop)
-        if found and not is_word_char(lowered, begin - 1) and lowered[begin - 1 : begin] not in ("-", ".", "/"):
+        if (
+            found
+            and not is_word_char(lowered, found.start - 1)
+            and lowered[found.start - 1 : found.start] not in _INSIDE
+        ):
             yield found
     if not note.words.isdisjoint(_REGISTERS):
         for match in _REGISTERED.finditer(lowered):
@@ -229,9 +248,23 @@ def _by_form(note: Note) -> Iterator[Found]:
         yield Found(*match.span(1), "MEDICALRECORD", 0.6)
 
 
+def _lettered(text: str, lowered: str, start: int, end: int) -> Found | None:
+    """A number too short to tell by its length, by the capitals that it bears."""
+    if (
+        _SUFFIXED.match(lowered, start)
+        and text[start:end].isupper()
+        and not _CODE_BEFORE.search(lowered, max(0, start - 20), start)
+    ):
+        letters = "".join(char for char in lowered[start:end] if char.isalpha())
+        return None if letters in _NO_DEPARTMENT else Found(start, end, "IDNUM", 0.6)
+    return None
+
+
 def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
     """A number in groups, or one whose letters stand at set places, that begins with the digits `[begin:stop)`."""
     length = stop - begin
+    if length in (2, 3, 4) and lowered[begin - 1 : begin].isalpha():
+        return _in_groups(lowered, begin)
     if length == 4 and (spaced := _TEN.match(lowered, begin)):
         return Found(*spaced.span(), "IDNUM", 0.7)
     if length in (4, 16) or length == 15:
@@ -251,6 +284,24 @@ def _short_form(lowered: str, begin: int, stop: int) -> Found | None:
         if not (is_day(first, second) or is_day(second, first)):
             return Found(*triple.span(), "MEDICALRECORD", 0.6)
     return None
+
+
+def _in_groups(lowered: str, begin: int) -> Found | None:
+    """A number in groups that begins with the letters right before `begin`."""
+    head = begin
+    while head and begin - head < _LONGEST_HEAD and lowered[head - 1].isalpha():
+        head -= 1
+    if is_word_char(lowered, head - 1):
+        return None
+    grouped = _DONATION.match(lowered, head) or _GROUPED.match(lowered, head)
+    return Found(*grouped.span(), "IDNUM", 0.75) if grouped else None
+
+
+_INSIDE: Final = ("-", ".", "/")
+_LONGEST_HEAD: Final = 3
+_NO_DEPARTMENT: Final = frozenset(
+    ("mg", "ml", "cc", "kg", "mm", "cm", "hr", "hz", "iu", "cal", "kcal", "year", "yr", "day", "mo", "ppm")
+)
 
 
 def _token(lowered: str, start: int, end: int) -> tuple[int, int]:
@@ -278,6 +329,8 @@ def _code(lowered: str, start: int, end: int) -> Found | None:
     least = 5 if marked or (letters and "-" not in token) else 6 if "-" in token else 7
     if digits < least or letters > 5 or _is_quantity(lowered, start, end, token):
         return None
+    if digits == len(token) and digits > 7 and (person := _PERSON.match(lowered, end)):
+        end = person.end()
     return Found(start, end, "MEDICALRECORD" if marked else "IDNUM", 0.6)
 
 

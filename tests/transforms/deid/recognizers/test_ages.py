@@ -56,6 +56,11 @@ AGES = Ages()
         ("a ninety-  three-year-old", "ninety-  three"),
         ("a ninety-\nthree-year-old", "ninety-\nthree"),
         ("one  hundred\n and two years old", "one  hundred\n and two"),
+        ("her uncle farmed until 93.", "93"),
+        ("grandparents lived past 100.", "100"),
+        ("Ann Oakes, 94, 771043, at home", "94"),
+        ("DOB 04MAR1921   97\n", "97"),
+        ("oakes, ann 3/9/1927 e7710431 95 f\nf/u", "95"),
     ],
 )
 def test_over_89(text: str, age: str) -> None:
@@ -77,6 +82,13 @@ def test_over_89(text: str, age: str) -> None:
             "Temp: 98F.",
         ),
         *("Patient is 95 kg", "a 100 years of history", "room 1097 yrs"),
+        *(
+            "titrated until 95%",
+            "lived past 100 days",
+            "walked until 95 feet",
+            "temp 3/9/2021 98.6",
+            "platelets 12, 95, 88",
+        ),
         *("ninety percent", "in the nineties", "a hundred years ago", "two hundred mg", "graduated in 1948"),
     ],
 )

@@ -84,6 +84,8 @@ def test_a_date_is_found_whole(date: str) -> None:
         ("COMPARISON: May\n", ["May"]),
         ("seen in the 3rd week of April", ["April"]),
         ("since the 3rd day of April", ["3rd day of April"]),
+        ("lost her job in may. Now", ["may"]),
+        ("TLC placed 10/14, radial A-line 9/5, Foley", ["10/14", "9/5"]),
         ("in March he fell; since May; early june", ["March", "May", "june"]),
     ],
 )

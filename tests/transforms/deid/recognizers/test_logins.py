@@ -20,6 +20,10 @@ LOGINS = Logins()
         ("forms to ann.kowalski on portal", "ann.kowalski"),
         ("e-signed by HKOWAL01 at 10.1.2.3", "HKOWAL01"),
         ("verified by lhl552 TERM", "lhl552"),
+        ("Routed to d_kowalski. Closed", "d_kowalski"),
+        ("Ann Roe, device RN, vanburen_k", "vanburen_k"),
+        ("Note edited 4/2/2022 by xroe12\n", "xroe12"),
+        ("TRANSCRIBED 03/12/13 / KOWALSK971\n", "KOWALSK971"),
     ],
 )
 def test_a_login_is_found_whole(text: str, login: str) -> None:
@@ -28,7 +32,12 @@ def test_a_login_is_found_whole(text: str, login: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["seen by cardiology; treated by us", "(CD138) and (her2), due to sars2", "by mouth; user error"],
+    [
+        "wound_photo saved; see left_leg.jpg; reviewed by pgy2.",
+        "seen by cardiology; treated by us",
+        "(CD138) and (her2), due to sars2",
+        "by mouth; user error",
+    ],
 )
 def test_what_is_no_login_stays(text: str) -> None:
     assert found(LOGINS, text) == []

@@ -107,6 +107,21 @@ def test_further_forms(text: str, label: str, number: str) -> None:
         ("typed, hla voice-54187. done", "voice-54187", "BIOID"),
         ("drives a car with plate WXU-56X.", "WXU-56X", "VEHICLE"),
         ("the biopsy (21:VD4257782, 12/21/18)", "21:VD4257782", "IDNUM"),
+        ("Images pushed; disc with 40718-CT sent", "40718-CT", "IDNUM"),
+        ("shave of the nose, jar B, HX-40718.", "HX-40718", "IDNUM"),
+        ("Deviation logged for subject 041-0077.", "041-0077", "IDNUM"),
+        ("Enrollee Q-0711 in the registry", "Q-0711", "IDNUM"),
+        ("Screening number 318T failed", "318T", "IDNUM"),
+        ("subject 204W was dosed", "204W", "IDNUM"),
+        ("her ID in the trial 118K", "118K", "IDNUM"),
+        ("Language: Twi, interpreter 4417\nAddress", "4417", "IDNUM"),
+        ("Translator ID 5090 used.", "5090", "IDNUM"),
+        ("one unit W3319 21 440718 K given", "W3319 21 440718 K", "IDNUM"),
+        ("Rx ID K55 118 907, group", "K55 118 907", "IDNUM"),
+        ("the new ID is 40771923 01 and", "40771923 01", "IDNUM"),
+        ("beneficiary no. 40771923 02.", "40771923 02", "HEALTHPLAN"),
+        ("driver's license 418-77-3021 K (OH)", "418-77-3021 K", "LICENSE"),
+        ("van (plates QR 41-77) has", "QR 41-77", "VEHICLE"),
     ],
 )
 def test_forms_of_registers(text: str, number: str, label: str) -> None:
@@ -119,3 +134,18 @@ def test_forms_of_registers(text: str, number: str, label: str) -> None:
 )
 def test_what_is_no_register(text: str) -> None:
     assert [span for span in Numbers().find(Note(text)) if span.label in ("LICENSE", "ACCOUNT", "BIOID")] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a 12w trial; study 10-12 weeks; subject 3 of 5; screening 2-3 times",
+        "interpreter 20 min; 5000-mg; 12000-ml; ICD-10-CM",
+        "seen with 40000000 10 mg",
+    ],
+)
+def test_what_bears_no_id(text: str) -> None:
+    assert [text[span.start : span.end] for span in Numbers().find(Note(text)) if span.label == "IDNUM"] in (
+        [],
+        ["40000000"],
+    )
