@@ -241,8 +241,9 @@ class _Model:
     ) -> torch.Tensor | StreamedStates:
         if len(texts) == 1 and len(texts[0]) > _GROUP_CHARACTERS:
             of_note = ends[0] if ends is not None else None
-            encode = partial(self._encoder.stream, tokens[0], section_starts[0], counts[0], of_note)
-            return StreamedStates(encode, len(tokens[0]))
+            stream = partial(self._encoder.stream, tokens[0], section_starts[0], ends=of_note)
+            once = [counts[0]]  # a note is counted once, however many heads read it
+            return StreamedStates(lambda: stream(once.pop() if once else None), len(tokens[0]))
         return self._encoder.encode(tokens, section_starts, counts, ends)
 
 

@@ -152,3 +152,19 @@ def test_weights_that_are_not_there_are_never_made_up(own: Path, tmp_path: Path)
 def test_a_window_too_small_is_refused(own: Path) -> None:
     with pytest.raises(ValueError, match="too small"):
         Replica({"ner": resolve(str(own), "ner")}, window=8)
+
+
+def test_a_streamed_note_gives_the_same_results_and_is_counted_once(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = " ".join(texts(8))
+    options = {"icd": CodingOptions(threshold=0.0)}
+    with open_all(own, precision="fp32", options=options, cache_mb=0) as replica:
+        whole, counts = replica.annotate([note]), replica.note_counts
+        monkeypatch.setattr(module, "_GROUP_CHARACTERS", 1000)
+        streamed = replica.annotate([note])
+        assert replica.note_counts == counts
+    assert counts[0].tokens > 1000
+    assert streamed["deid"] == whole["deid"]
+    assert streamed["ner"] == whole["ner"]
+    assert streamed["readmission"][0] == pytest.approx(whole["readmission"][0], abs=1e-5)
+    assert [hit.code for hit in streamed["icd"][0]] == [hit.code for hit in whole["icd"][0]]
+    assert [hit.evidence for hit in streamed["icd"][0]] == [hit.evidence for hit in whole["icd"][0]]
