@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from transforms.clinical_bert.checkpoints.configs import model_type, positions
 from transforms.clinical_bert.packed import Packed
 
 BUCKET: Final = 16
 """Tokens; short steps waste under 5% on real notes, and are what vector units like."""
+
+_UNPADDED_FAMILIES: Final = frozenset(("convbert", "mobilebert"))
+"""Model types that read a token's neighbours outside of attention too, where no mask keeps the padding away."""
 
 
 class Batch(NamedTuple):
@@ -84,3 +88,18 @@ class Padding:
             rows = np.concatenate([np.arange(starts[n], starts[n + 1]) for n in numbers])
             at = np.concatenate([row * length + np.arange(packed.lengths[n]) for row, n in enumerate(numbers)])
             yield Batch(ids, mask, types, rows, at)
+
+
+def padding_of(config: dict[str, Any], step: int = BUCKET) -> Padding:
+    """How windows of this encoder may be padded.
+
+    Args:
+        config: the content of its config.json.
+        step: as of `Padding`, where the family can be padded.
+
+    Raises:
+        CheckpointError: the config names no number of positions.
+    """
+    # DeBERTa has a convolution where its config gives it a kernel.
+    unpadded = model_type(config) in _UNPADDED_FAMILIES or bool(config.get("conv_kernel_size"))
+    return Padding(config.get("pad_token_id") or 0, positions(config), 1 if unpadded else step)

@@ -10,8 +10,8 @@ import torch
 
 from transforms.clinical_bert.backends import attention
 from transforms.clinical_bert.backends.base import Backend
-from transforms.clinical_bert.backends.padding import BUCKET, Padding
-from transforms.clinical_bert.checkpoints.configs import first_position, positions
+from transforms.clinical_bert.backends.padding import padding_of
+from transforms.clinical_bert.checkpoints.configs import first_position
 from transforms.clinical_bert.packed import Packed
 
 PACKED_FAMILIES: Final = frozenset(
@@ -21,9 +21,6 @@ PACKED_FAMILIES: Final = frozenset(
     )
 )
 """Model types whose tokens meet in attention only, and whose attention goes through transformers' interface."""
-
-_UNPADDED_FAMILIES: Final = frozenset(("convbert", "mobilebert"))
-"""Model types that read a token's neighbours outside of attention too, where no mask keeps the padding away."""
 
 _ROW_STEP: Final = 16
 """Rows of a packed batch are a multiple of this, so that no kernel ends in the middle of a vector, where some
@@ -110,10 +107,7 @@ class PaddedEncoder(_Encoder):
 
     def __init__(self, model: Any, *, compiled: bool = False) -> None:
         super().__init__(model, compiled=compiled)
-        config = model.config.to_dict()
-        exact = config["model_type"] in _UNPADDED_FAMILIES or bool(config.get("conv_kernel_size"))
-        step = 1 if exact else BUCKET
-        self._padding = Padding(config.get("pad_token_id") or 0, positions(config), step)
+        self._padding = padding_of(model.config.to_dict())
 
     @torch.inference_mode()
     def __call__(self, batch: Packed) -> torch.Tensor:

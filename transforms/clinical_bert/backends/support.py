@@ -1,10 +1,37 @@
-"""What this machine can compute with."""
+"""What a machine can compute with, and which backend and precision `auto` is there."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, NamedTuple, cast
+
 import torch
 
-from transforms.clinical_bert.backends.precision import PRECISIONS, Precision
+from transforms.clinical_bert.backends.precision import (
+    COMPUTES,
+    NEEDS,
+    BackendError,
+    BackendName,
+    Precision,
+    check_names,
+    exportable,
+)
+
+_BF16: Final = ("avx512_bf16", "amx_bf16")
+_INT8: Final = ("avx512_vnni", "avx_vnni", "amx_int8")
+_FASTEST_FIRST: Final = (("openvino", "bf16"), ("torch", "bf16"), ("onnx", "int8"), ("torch", "fp32"))
+"""On CPUs, measured with BERT-base: infra/bench/backends.json. What stands last runs everywhere."""
+
+
+class Computing(NamedTuple):
+    """A backend and a precision, neither of them `auto`."""
+
+    backend: BackendName
+    precision: Precision
 
 
 def pick_device(device: str) -> torch.device:
@@ -14,17 +41,66 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where the processor or the GPU computes in it, else float32.
+@cache
+def features() -> frozenset[str]:
+    """What the CPU has for matrices in low precision, named as Linux does: `avx512_bf16`, `avx_vnni` and so on."""
+    flags = torch.cpu.get_capabilities()
+    found = {name for name in (*_BF16, *_INT8) if flags.get(name)}
+    if platform.system() == "Linux" and platform.machine() == "x86_64":
+        # PyTorch does not tell them all.
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
+        found |= words & {*_BF16, *_INT8}
+    return frozenset(found)
+
+
+def choose(backend: BackendName, precision: Precision, device: str, families: Iterable[str] = ()) -> Computing:
+    """The fastest that is installed, that the processor has and that the names allow.
+
+    Args:
+        backend, precision: as in `[model]`; `auto` leaves the choice.
+        device: `cpu` or `cuda`; only PyTorch computes on the latter.
+        families: model types of the checkpoints that are to be computed.
 
     Raises:
-        ValueError: unknown precision.
+        BackendError: what is asked for cannot be had here.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    if precision != "auto":
-        return torch.bfloat16 if precision == "bf16" else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    flags = torch.cpu.get_capabilities()
-    return torch.bfloat16 if flags.get("avx512_bf16") or flags.get("amx_bf16") else torch.float32
+    check_names(backend, precision)
+    families = list(families)
+    if device == "cuda":
+        if backend in ("onnx", "openvino"):
+            raise BackendError(f'backend {backend!r} computes on the CPU: set model.device = "cpu" or another backend')
+        if precision == "int8":
+            raise BackendError('on a GPU int8 is not computed: set model.precision = "bf16"')
+        whole = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
+        return Computing("torch", ("fp32" if whole else "bf16") if precision == "auto" else precision)
+    pairs = [*_FASTEST_FIRST, *((name, kind) for name, kinds in COMPUTES.items() for kind in kinds)]
+    asked = [(b, p) for b, p in pairs if backend in ("auto", b) and precision in ("auto", p)]
+    problems = [(pair, _problem(*pair, families)) for pair in asked]
+    for (name, kind), problem in problems:
+        if problem is None and not (precision == "auto" and kind == "bf16" and not features() & {*_BF16}):
+            return Computing(cast("BackendName", name), cast("Precision", kind))
+    raise BackendError(next(problem for _, problem in problems if problem is not None))
+
+
+def check(computing: Computing, families: Iterable[str] = ()) -> None:
+    """Raises BackendError: this machine cannot compute so."""
+    check_names(*computing)
+    if (problem := _problem(*computing, list(families))) is not None:
+        raise BackendError(problem)
+
+
+def _problem(backend: str, precision: str, families: list[str]) -> str | None:
+    if missing := [package for package in NEEDS[backend] if find_spec(package) is None]:
+        return (
+            f"backend {backend!r} needs the package {missing[0]}: pip install 'notemill[{backend}]', or set "
+            'model.backend = "torch"'
+        )
+    if backend != "torch" and (unfit := [family for family in families if not exportable(family)]):
+        return f'{unfit[0]} cannot be exported to ONNX: set model.backend = "torch"'
+    if precision == "int8" and not features() & {*_INT8}:
+        # Without it, sums of products of 8-bit numbers overflow 16 bits, silently.
+        return f'this processor has none of {", ".join(_INT8)}, which int8 needs: set model.precision = "fp32"'
+    if backend == "openvino" and precision == "bf16" and not features() & {*_BF16}:
+        # OpenVINO would compute in float32 and say nothing.
+        return f'this processor has none of {", ".join(_BF16)}, which bf16 needs: set model.precision = "fp32"'
+    return None

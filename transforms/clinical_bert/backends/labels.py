@@ -1,0 +1,89 @@
+"""Whether a lower precision keeps the labels of a checkpoint: seen on a few made-up sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from transforms.clinical_bert.backends.base import Backend
+from transforms.clinical_bert.catalogue import TOKEN_CLASSIFICATION, TOKEN_CLASSIFIERS
+from transforms.clinical_bert.checkpoints.files import read_json, weight_files
+from transforms.clinical_bert.packed import Job, Packed, pack
+from transforms.clinical_bert.windows import NoteTokenizer, Window
+
+SENTENCES: Final = (
+    "DISCHARGE SUMMARY\nPatient: Maria Testperson, MRN 00412345, born 02/29/1952, seen by Dr. A. Example on 3/14/2019.",
+    "CHIEF COMPLAINT: Chest pain and shortness of breath for two days. No fever, no cough, denies nausea.",
+    "Past history of type 2 diabetes mellitus, hypertension and COPD; father died of a myocardial infarction at 61.",
+    "Started on metformin 500 mg b.i.d. and lisinopril 10 mg daily; aspirin was stopped because of a GI bleed.",
+    "LABS: WBC 11.2, Hgb 9.8, Cr 1.4 (baseline 1.0). CT abdomen w/o contrast: no acute process.",
+    "Call 555-0142 or write to clinic@example.org, 12 Main Street, Springfield, if symptoms return.",
+)
+
+_DECISIVE: Final = 0.05
+"""A label that float32 itself prefers by less probability than this is a tie, which any rounding may turn."""
+_LEAST_KEPT: Final = 0.99
+"""Share of the tokens whose label must be kept; the sentences have about 200."""
+_LEAST_COSINE: Final = 0.99
+"""Where the checkpoint has no labels: of a token's state with the one in float32, in the worst tenth of the tokens."""
+
+
+def sample(tokenizer: NoteTokenizer, window: int) -> Packed:
+    """The sentences as windows of at most so many tokens."""
+    tokens = tokenizer(SENTENCES)
+    jobs = [Job(i, Window(0, min(len(t), window - 2), 0, 0)) for i, t in enumerate(tokens) if len(t)]
+    return pack(tokens, jobs, tokenizer)
+
+
+def changed(folder: Path, exact: torch.Tensor, states: torch.Tensor) -> tuple[int, int]:
+    """How many tokens' labels changed, and of how many tokens.
+
+    Args:
+        folder: the checkpoint, whose heads tell the labels.
+        exact: the states in float32, shape (tokens, width).
+        states: the same in the lower precision.
+    """
+    exact, states = exact.float().cpu(), states.float().cpu()
+    bad = torch.zeros(len(exact), dtype=torch.bool)
+    heads = _linear_heads(folder)
+    for weight, bias in heads:
+        before = torch.softmax(exact @ weight.T + bias, dim=1)
+        now = (states @ weight.T + bias).argmax(dim=1, keepdim=True)
+        bad |= before.amax(dim=1) - before.gather(1, now)[:, 0] > _DECISIVE
+    if not heads:
+        bad = torch.cosine_similarity(exact, states) < _LEAST_COSINE
+    bad |= ~states.isfinite().all(dim=1)
+    return int(bad.sum()), len(bad)
+
+
+def kept(changed: int, tokens: int) -> bool:
+    """Whether so few changes are none to speak of."""
+    return changed <= (1 - _LEAST_KEPT) * tokens
+
+
+def keeps_labels(folder: Path, exact: Backend, lower: Backend, windows: Packed) -> tuple[bool, int, int]:
+    """Whether a backend keeps the labels that another one gives; with the number of changes, and of tokens."""
+    counts = changed(folder, exact(windows), lower(windows))
+    return kept(*counts), *counts
+
+
+def _linear_heads(folder: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Weight and bias of each token classifier that is one linear layer on the states."""
+    found = []
+    for path in sorted((folder / "heads").glob("*.json")):
+        if read_json(path).get("kind") == TOKEN_CLASSIFICATION:
+            tensors = load_file(path.with_suffix(".safetensors"))
+            found.append((tensors["weight"].float(), tensors["bias"].float()))
+    named = read_json(folder / "config.json").get("architectures") or []
+    if any(TOKEN_CLASSIFIERS.get(name) == ("classifier",) for name in named):
+        parts = {}
+        for path in weight_files(folder):
+            with safe_open(path, framework="pt") as file:
+                for key in {"classifier.weight", "classifier.bias"} & {*file.keys()}:
+                    parts[key] = file.get_tensor(key).float()
+        found.append((parts["classifier.weight"], parts["classifier.bias"]))
+    return found
