@@ -16,6 +16,7 @@ from pipelines.io.source import ParquetSource
 from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
+from transforms.clinical_bert.backends.precision import NEEDS
 from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, resolve, shipped
 from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.pseudonyms import Key, Pseudonyms
@@ -68,6 +69,45 @@ def recognizers(job: Job) -> tuple[RecognizerSpec, ...]:
     return made
 
 
+def computing(job: Job, models: Mapping[str, Checkpoint], heads: Iterable[str], *, gpus: float = 0.0) -> dict[str, Any]:
+    """How the encoders of these heads are computed, decided for all workers of the run.
+
+    Args:
+        job: what it asks for; `auto` becomes the fastest that this machine has.
+        models: the checkpoint of each head.
+        heads: those of one stage.
+        gpus: that Ray gives each worker of the stage.
+
+    Returns:
+        The arguments of the stage's spec. A worker that cannot compute so fails, rather than computing otherwise.
+
+    Raises:
+        RequestError: this machine cannot compute so.
+    """
+    from transforms.clinical_bert.backends import BackendError
+    from transforms.clinical_bert.backends.support import choose, pick_device
+    from transforms.clinical_bert.checkpoints.configs import model_type
+    from transforms.clinical_bert.checkpoints.files import read_json
+
+    model = job.model
+    device = model.device
+    if device == "auto" and job.engine == "ray":
+        # Ray hides the GPUs from workers that it gives none; logical ones are not there at all.
+        device = "cuda" if gpus and job.ray.logical_gpus is None else "cpu"
+    families = [model_type(read_json(models[head].folder() / "config.json")) for head in heads]
+    try:
+        chosen = choose(model.backend, model.precision, pick_device(device).type, families)
+    except BackendError as error:
+        raise RequestError(str(error)) from error
+    return {
+        "backend": chosen.backend,
+        "precision": chosen.precision,
+        "compiled": model.compile,
+        "check_labels": model.precision == "auto" and chosen.precision != "fp32",
+        "device": model.device if chosen.backend == "torch" else "cpu",
+    }
+
+
 def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
     """The stages that de-identify, in order.
 
@@ -82,11 +122,10 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
         ReplicaTagger(
             models["deid"],
             threshold=job.deidentify.threshold,
-            precision=model.precision,
+            **computing(job, models, ["deid"]),
             window=model.window,
             threads=model.threads,
             cache_mb=model.cache_mb,
-            device=model.device,
         )
         if job.deidentify.tagger
         else None
@@ -128,11 +167,10 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
     if "clinical_bert" in job.stages:
         bert = ClinicalBert(
             heads=tuple((head, models[head]) for head in model.served),
-            precision=model.precision,
+            **computing(job, models, model.served, gpus=job.ray.num_gpus),
             window=model.window,
             threads=model.threads,
             cache_mb=model.cache_mb,
-            device=model.device,
             ner=TokenOptions(aggregation=job.ner.aggregation, words=job.ner.words),
             embed=EmbedOptions(pooling=job.embed.pooling, units=tuple(job.embed.units)),
             icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked),
@@ -225,14 +263,22 @@ def run(job: Job, progress: Progress, *, fresh: bool = False) -> tuple[Outcome, 
 
 
 def _facts(job: Job) -> dict[str, Any]:
+    found = checkpoints(job)
     models = {
-        head: {"source": found.source, "revision": found.revision, "sha256": found.sha256}
-        for head, found in checkpoints(job).items()
+        head: {"source": of_head.source, "revision": of_head.revision, "sha256": of_head.sha256}
+        for head, of_head in found.items()
     }
-    versions = {name: importlib.metadata.version(name) for name in ("notemill", *PACKAGES)}
+    computed = {}
+    if job.deidentify.tagger:
+        computed["deidentify"] = computing(job, found, ["deid"])
+    if "clinical_bert" in job.stages:
+        computed["clinical_bert"] = computing(job, found, job.model.served, gpus=job.ray.num_gpus)
+    used = {package for how in computed.values() for package in NEEDS[how["backend"]]}
+    versions = {name: importlib.metadata.version(name) for name in ("notemill", *PACKAGES, *sorted(used))}
     return {
         "engine": job.engine,
         "job": job.model_dump(),
         "checkpoints": models,
+        "computing": computed,
         "versions": {"python": platform.python_version(), **versions},
     }

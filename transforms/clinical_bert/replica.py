@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any, Final, Self
 import torch
 
 from transforms.clinical_bert.backends import open_backend
-from transforms.clinical_bert.backends.precision import Precision
+from transforms.clinical_bert.backends.base import Backend
+from transforms.clinical_bert.backends.precision import BackendName, Precision
 from transforms.clinical_bert.backends.support import pick_device
 from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, EMBEDDING, HEADS, LABEL_ATTENTION
 from transforms.clinical_bert.checkpoints import Checkpoint, own_head, positions, read_json
@@ -51,7 +52,9 @@ class Replica:
 
     Args:
         heads: the checkpoint for each head, by the head's name.
-        precision: `auto` is bf16 where the hardware computes in it, else fp32.
+        precision: of the encoders; `auto` is the fastest that the processor has and that keeps the labels.
+        backend: what computes the encoders; `auto` likewise.
+        compiled, check_labels: as of `open_backend`.
         window: most tokens in an encoder window, cut to what the checkpoint takes; None for what it was trained with.
         cache_mb: states of each encoder that are kept for windows that come again, in units of 2**20 bytes.
         threads: of PyTorch in this process; None leaves them as they are.
@@ -60,7 +63,8 @@ class Replica:
 
     Raises:
         CheckpointError: a checkpoint changed since it was resolved, or its weights do not fit.
-        ValueError: an unknown precision, or a window too small to be of use.
+        BackendError: the encoders cannot be computed so here.
+        ValueError: a window too small to be of use.
     """
 
     def __init__(
@@ -68,6 +72,9 @@ class Replica:
         heads: Mapping[str, Checkpoint],
         *,
         precision: Precision = "auto",
+        backend: BackendName = "auto",
+        compiled: bool = False,
+        check_labels: bool | None = None,
         window: int | None = None,
         cache_mb: float = CACHE_MB,
         threads: int | None = None,
@@ -92,10 +99,18 @@ class Replica:
         for name, checkpoint in heads.items():
             folder = checkpoint.verify(name)
             by_folder[folder, _apart(folder, name)].append(name)
+        opened = partial(
+            open_backend,
+            backend=backend,
+            precision=precision,
+            device=self.device,
+            compiled=compiled,
+            check_labels=check_labels,
+        )
         self._models: list[_Model | PlmIcd] = [
-            PlmIcd(group[0], folder, precision, self.device, options.get(group[0]))
+            PlmIcd(group[0], folder, precision, self.device, options.get(group[0]), opened)
             if apart == LABEL_ATTENTION
-            else _Model(folder, group, precision, self.device, window, cache_mb, options)
+            else _Model(folder, group, opened, window, cache_mb, options)
             for (folder, apart), group in by_folder.items()
         ]
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize")
@@ -179,8 +194,7 @@ class _Model:
         self,
         folder: Path,
         heads: Sequence[str],
-        precision: Precision,
-        device: torch.device,
+        opened: Callable[..., Backend],
         window: int | None,
         cache_mb: float,
         options: Mapping[str, Any],
@@ -191,7 +205,7 @@ class _Model:
         # The [CLS] state sums up what a sequence classifier sees, so it is given as much of a chunk as it takes.
         size = limit if by_chunk else min(window or (WINDOW if own else limit), limit)
         self.tokenizer = load_tokenizer(folder)
-        backend = open_backend(folder, precision=precision, device=device, for_sequences=by_chunk)
+        backend = opened(folder, for_sequences=by_chunk)
         self._encoder = Encoder(backend, self.tokenizer, window=size, cache_mb=cache_mb)
         self._classifiers: dict[str, ChunkClassifier] = {}
         self._heads: dict[str, Head] = {}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from transforms import schema
-from transforms.clinical_bert.backends.precision import Precision
+from transforms.clinical_bert.backends.precision import BackendName, Precision
 from transforms.clinical_bert.catalogue import EMBEDDING, HEADS
 from transforms.clinical_bert.checkpoints import Checkpoint, shipped, width_of
 from transforms.clinical_bert.heads.embed import EmbedOptions
@@ -31,7 +31,7 @@ class ClinicalBert:
 
     Attributes:
         heads: pairs of a head's name and its checkpoint.
-        precision: `auto`, `fp32` or `bf16`.
+        precision, backend, compiled, check_labels: as of `Replica`; a plan names the first two.
         window: most tokens in an encoder window; None for what each checkpoint was trained with.
         threads: of PyTorch in the worker's process; None leaves them as they are. They change the speed, not
             the results, so they are no part of the stage's identity.
@@ -44,6 +44,9 @@ class ClinicalBert:
 
     heads: tuple[tuple[str, Checkpoint], ...]
     precision: Precision = "auto"
+    backend: BackendName = "auto"
+    compiled: bool = False
+    check_labels: bool | None = None
     window: int | None = None
     threads: int | None = field(default=None, repr=False)
     cache_mb: float = field(default=CACHE_MB, repr=False)
@@ -87,6 +90,9 @@ class ClinicalBert:
         replica = Replica(
             dict(self.heads),
             precision=self.precision,
+            backend=self.backend,
+            compiled=self.compiled,
+            check_labels=self.check_labels,
             window=self.window,
             threads=self.threads,
             cache_mb=self.cache_mb,

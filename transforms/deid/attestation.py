@@ -258,6 +258,7 @@ def _tagger(tagger: TaggerSpec | None) -> dict[str, Any] | None:
         "revision": tagger.checkpoint.revision,
         "sha256": tagger.checkpoint.sha256,
         "threshold": tagger.threshold,
+        "backend": tagger.backend,
         "precision": tagger.precision,
         "window": tagger.window,
         "labels": list(tagger.labels),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from transforms.clinical_bert.backends.precision import Precision
+from transforms.clinical_bert.backends.precision import BackendName, Precision
 from transforms.clinical_bert.checkpoints import Checkpoint, labels_of, shipped
 from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.heads.labels import OUTSIDE, read_scheme
@@ -79,7 +79,7 @@ class ReplicaTagger:
     Attributes:
         checkpoint: of the head `deid`.
         threshold: least probability of being PHI, of whatever label, at which a word counts.
-        precision, window: as of `Replica`.
+        precision, backend, compiled, check_labels, window: as of `Replica`; a plan names the first two.
         cache_mb: of the replica's cache of windows; changes the speed, not the result.
         threads: of PyTorch; changes the speed, not the result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -88,6 +88,9 @@ class ReplicaTagger:
     checkpoint: Checkpoint
     threshold: float = 0.3
     precision: Precision = "auto"
+    backend: BackendName = "auto"
+    compiled: bool = False
+    check_labels: bool | None = None
     window: int | None = None
     threads: int | None = field(default=None, repr=False, compare=False)
     cache_mb: float = field(default=CACHE_MB, repr=False, compare=False)
@@ -120,6 +123,9 @@ class ReplicaTagger:
         replica = Replica(
             {HEAD: self.checkpoint},
             precision=self.precision,
+            backend=self.backend,
+            compiled=self.compiled,
+            check_labels=self.check_labels,
             window=self.window,
             threads=self.threads,
             cache_mb=self.cache_mb,

@@ -23,7 +23,7 @@ from transforms.clinical_bert.backends.precision import (
 
 _BF16: Final = ("avx512_bf16", "amx_bf16")
 _INT8: Final = ("avx512_vnni", "avx_vnni", "amx_int8")
-_FASTEST_FIRST: Final = (("openvino", "bf16"), ("torch", "bf16"), ("onnx", "int8"), ("torch", "fp32"))
+_FASTEST_FIRST: Final = (("torch", "bf16"), ("onnx", "int8"), ("torch", "fp32"))
 """On CPUs, measured with BERT-base: infra/bench/backends.json. What stands last runs everywhere."""
 
 

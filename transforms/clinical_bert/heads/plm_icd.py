@@ -31,7 +31,7 @@ from safetensors import safe_open
 from transforms.clinical_bert.backends import open_backend
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.backends.precision import Precision
-from transforms.clinical_bert.backends.support import pick_dtype
+from transforms.clinical_bert.backends.support import choose
 from transforms.clinical_bert.checkpoints import CheckpointError, read_json, weight_files
 from transforms.clinical_bert.checkpoints.loading import load_encoder, load_tokenizer
 from transforms.clinical_bert.checkpoints.plm_icd import CHUNK, attention_names, codes
@@ -105,6 +105,7 @@ class PlmIcd:
         precision: of the encoder, and of the attention's products.
         device: where it runs.
         options: of the user.
+        opened: opens the encoder's backend, where scores are masked.
 
     Attributes:
         tokenizer: of the encoder.
@@ -115,17 +116,23 @@ class PlmIcd:
     """
 
     def __init__(
-        self, name: str, folder: Path, precision: Precision, device: torch.device, options: CodingOptions | None = None
+        self,
+        name: str,
+        folder: Path,
+        precision: Precision,
+        device: torch.device,
+        options: CodingOptions | None = None,
+        opened: Callable[[Path], Backend] | None = None,
     ) -> None:
         options = options or CodingOptions()
         config = read_json(folder / "config.json")
         self.tokenizer = load_tokenizer(folder)
         self._encode: Callable[[Sequence[Ids]], Iterator[torch.Tensor]]
         if options.masked:
-            backend = open_backend(folder, precision=precision, device=device)
+            backend = opened(folder) if opened else open_backend(folder, precision=precision, device=device)
             self._encode, dtype = partial(_unpadded, backend), backend.dtype
         else:
-            dtype = pick_dtype(precision, device)
+            dtype = torch.bfloat16 if choose("torch", precision, device.type).precision == "bf16" else torch.float32
             self._encode = partial(_padded, load_encoder(folder, dtype, device), self.tokenizer.pad)
         self._masked = options.masked
         first, second, third, bias = _attention_weights(folder, device)

@@ -26,7 +26,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> object:
 @pytest.mark.parametrize(
     ("features", "without", "expected"),
     [
-        (ALL, (), ("openvino", "bf16")),
+        (ALL, (), ("torch", "bf16")),
         (ALL, ("openvino",), ("torch", "bf16")),
         (ALL, ("openvino", "onnxruntime"), ("torch", "bf16")),
         (frozenset(["avx_vnni"]), (), ("onnx", "int8")),
