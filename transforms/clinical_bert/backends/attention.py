@@ -24,7 +24,7 @@ NAME: Final = "within_windows"
 
 _MATMUL_UP_TO: Final = 384
 """Longest window in bfloat16 on a CPU whose scores are made as a whole: plain products are up to twice as fast there as
-the fused kernel, which is written for float32 (infra/bench/backends.json). Beyond, the scores outgrow the caches."""
+the fused kernel, which is written for float32. Beyond, the scores outgrow the caches."""
 
 _MATMUL_FROM: Final = 4096
 """Products of fewer multiplications than this are left to another kernel by PyTorch, and the windows of a batch count

@@ -11,6 +11,7 @@ import torch
 from transforms.clinical_bert.backends import attention
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.backends.padding import padding_of
+from transforms.clinical_bert.backends.prepacked import prepack
 from transforms.clinical_bert.checkpoints.configs import first_position
 from transforms.clinical_bert.packed import Packed
 
@@ -33,7 +34,8 @@ def open_pytorch(model: Any, *, compiled: bool = False) -> Backend:
     """A backend around a model in memory.
 
     Args:
-        model: an encoder of transformers in evaluation mode, on its device, in its precision.
+        model: an encoder of transformers in evaluation mode, on its device, in its precision; its layers are exchanged
+            for faster ones where there are such.
         compiled: run it through `torch.compile`; the first batches then take minutes.
     """
     kind = model.config.model_type
@@ -48,6 +50,8 @@ class _Encoder:
         self.device: torch.device = weight.device
         self.dtype: torch.dtype = weight.dtype
         self.width = int(model.config.hidden_size)
+        if not compiled:  # which lays out the weights itself
+            prepack(model)
         self._model = torch.compile(model, dynamic=True) if compiled else model
 
 
