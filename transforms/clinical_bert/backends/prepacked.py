@@ -40,7 +40,8 @@ def prepack(model: Any) -> None:
     """Puts `PrepackedLinear` in the place of the model's linear layers, where the processor has bfloat16."""
     weight = next(model.parameters())
     ready = weight.dtype is torch.bfloat16 and weight.device.type == "cpu"
-    if not ready or not torch._C.has_mkldnn or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (ready and there and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return
     for module in list(model.modules()):
         dense = getattr(module, "dense", None)
