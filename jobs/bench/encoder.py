@@ -25,7 +25,8 @@ from jobs.bench.rivals import RIVALS, Pipeline, Rival, Setting, check_rivals, tu
 from jobs.config import Job
 from jobs.run import checkpoints
 from pipelines.errors import RequestError
-from transforms.clinical_bert.backends.support import pick_dtype
+from transforms.clinical_bert.backends import BackendError
+from transforms.clinical_bert.backends.support import choose
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve
 from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.shapes import uses_shapes
@@ -118,7 +119,12 @@ class _Run:
         model = bench.job.model.model_copy(update={"threads": threads, "device": device.type})
         self._checkpoint = f"{bench.base_size}, random weights" if bench.base_size is not None else checkpoint.source
         self._spec = ReplicaSpec(checkpoint, model)
-        self._dtype = pick_dtype(model.precision, device)
+        try:
+            computing = choose(model.backend, model.precision, device.type)
+        except BackendError as error:
+            raise RequestError(str(error)) from error
+        # Of 8-bit products there is no rate to compare with: theirs is compared with that of float32.
+        self._dtype = torch.bfloat16 if computing.precision == "bf16" else torch.float32
         self._setting = Setting(plain, positions(read_json(plain / "config.json")), threads, str(device), scratch)
         self._shape = Shape.of(plain)
         self._cutter = Cutter(self._setting.tokenizer(), self._setting.positions - 2)

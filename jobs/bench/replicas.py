@@ -50,6 +50,8 @@ class ReplicaSpec:
         return Replica(
             {HEAD: self.checkpoint},
             precision=model.precision,
+            backend=model.backend,
+            compiled=model.compile,
             window=model.window,
             threads=model.threads,
             cache_mb=model.cache_mb,
