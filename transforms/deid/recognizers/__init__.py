@@ -24,6 +24,7 @@ from transforms.deid.recognizers.bodies import Bodies
 from transforms.deid.recognizers.contact import NetAddresses, Phones
 from transforms.deid.recognizers.dates import Dates
 from transforms.deid.recognizers.facilities import Facilities
+from transforms.deid.recognizers.initials import Initials
 from transforms.deid.recognizers.listed_names import ListedNames
 from transforms.deid.recognizers.logins import Logins
 from transforms.deid.recognizers.names import Names
@@ -31,6 +32,7 @@ from transforms.deid.recognizers.numbers import Numbers
 from transforms.deid.recognizers.organizations import Organizations
 from transforms.deid.recognizers.places import Places
 from transforms.deid.recognizers.plates import Plates
+from transforms.deid.recognizers.roads import Roads
 
 __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_pattern", "from_yaml", "shipped"]
 
@@ -45,7 +47,9 @@ def shipped() -> list[ClinicalRecognizer]:
         Plates(),
         Ages(),
         Places(),
+        Roads(),
         Facilities(),
+        Initials(),
         Affiliations(),
         Organizations(),
         Bodies(),

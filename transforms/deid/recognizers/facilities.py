@@ -87,21 +87,6 @@ _FIELD: Final = re.compile(
 _FIELD_WORDS: Final = frozenset(_TABLE["field_words"].split())
 _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
 
-_ROADS: Final = frozenset(
-    (
-        *("i", "us", "u", "state", "county", "route", "interstate", "highway", "hwy", "rte", "farm"),
-        *("loop", "exit", "mile"),
-    )
-)
-_ROAD: Final = re.compile(
-    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}"
-    r"|(?:state |county |u\.?s\.? )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?"
-    r"|(?:state|county) (?:road|rd|trunk highway) \d{1,4}[a-z]?|farm[- ]to[- ]market (?:road )?\d{1,4}|loop \d{3}"
-    r"|exit \d{1,3}[a-z]?|mile (?:marker|post) \d{1,3})(?![\w%/-]|\.\d)(?! ?(?:mg|ml|mmhg|cm|mm)\b)"
-)
-_NAMED_ROAD: Final = re.compile(r"\b[Tt]he ([A-Z][a-z]{2,}(?:way|pike|bahn))(?![\w-]|(?: [A-Z]))")
-_PLACE_HEADS: Final = frozenset(("lake", "mount", "fort", "camp", "cape"))
-_HEADED: Final = re.compile(r"(?:Lake|Mount|Fort|Camp|Cape) (?:of the |of )?[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})?")
 _SAINT: Final = re.compile(
     r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) (?:[A-Z][a-z]+(?:'s)?|[A-Z]'s)"
     r"(?:[ -][A-Z][a-z]+){0,2}"
@@ -121,16 +106,6 @@ _HEADED_BY: Final = re.compile(
     r"(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
 )
 _AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
-_SIGNED_AT: Final = re.compile(
-    r"(?:\b(?:M\.?D|D\.?O)\.?,? ?[ \n]"
-    r"|\bDr\. [A-Z][a-z'-]+(?: [A-Z][a-z'-]+)? \()"
-    r"([A-Z]{3,6})(?=\)|,? \d{3}|\s*\n|\s*\Z)"
-)
-"""Behind a signature or in brackets behind a doctor: `Jane Roe, MD, QVRMC`, `Dr. Roe (QVRH)`."""
-_WARD_OF: Final = re.compile(
-    r"(?<![\w-])([A-Z]{3,6}) (?:\d{1,2} ?(?:NORTH|SOUTH|EAST|WEST|North|South|East|West|[NSEW])\b)"
-)
-_VA: Final = re.compile(r"(?<=[ (\n])([A-Z][a-z]{3,} VA)(?= (?:clinic|hospital|ED|ER)|[.,;:)\n])")
 _ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
@@ -153,25 +128,12 @@ class Facilities(ClinicalRecognizer):
         if note.mixed:
             yield from self._listed(note)
             yield from self._by_head(note)
-            yield from self._initialled(note)
             if not note.words.isdisjoint(("st", "saint", "mt", "mount", "lady", "holy", "sacred")):
                 for saint in _SAINT.finditer(note.text):
                     if _SAINT_BEFORE.search(
                         note.text, max(0, saint.start() - 8), saint.start()
                     ) and not _NO_SAINT.match(saint.group()):
                         yield Found(*saint.span(), "HOSPITAL", 0.6)
-        for _, at in note.starts(_ROADS) if note.numbers else ():
-            road = _ROAD.match(note.lowered, at)
-            if road:
-                yield Found(*road.span(), "LOCATION-OTHER", 0.6)
-        if note.mixed:
-            for road in _NAMED_ROAD.finditer(note.text):
-                if not self._lexicon.is_ordinary(road[1].lower()):
-                    yield Found(*road.span(1), "LOCATION-OTHER", 0.6)
-        if note.mixed and not note.words.isdisjoint(_PLACE_HEADS):
-            for place in _HEADED.finditer(note.text):
-                if not is_word_char(note.text, place.start() - 1):
-                    yield Found(*place.span(), "LOCATION-OTHER", 0.6)
         yield from _acronyms(note, named)
 
     def _by_head(self, note: Note) -> Iterator[Found]:
@@ -185,22 +147,6 @@ class Facilities(ClinicalRecognizer):
             named = any(self._words.tells(word, True) or word.lower() in _GOVERNMENT for word in words)
             if named or head in _CLOSE_HEADS:
                 yield Found(at, match.end(), _HEADS[head], 0.7)
-
-    def _initialled(self, note: Note) -> Iterator[Found]:
-        """Initials where a house must stand, and the town whose house for veterans it is."""
-        for pattern in (_SIGNED_AT, _WARD_OF):
-            for match in pattern.finditer(note.text):
-                word = match[1].lower()
-                fellow = match[1][0] == "F" and note.text[match.end(1) : match.end(1) + 1] != ")"
-                if fellow or word in DEGREES or self._lexicon.is_ordinary(word) or self._lexicon.abbreviates(word):
-                    continue
-                if match[1] not in _NO_ACRONYM:
-                    yield Found(*match.span(1), "HOSPITAL", 0.6)
-        for house in _VA.finditer(note.text) if "va" in note.words else ():
-            if not self._words.is_generic(house[1].split()[0]) and not self._lexicon.is_ordinary(
-                house[1].split()[0].lower()
-            ):
-                yield Found(*house.span(1), "HOSPITAL", 0.6)
 
     def _by_field(self, note: Note) -> Iterator[Found]:
         if note.words.isdisjoint(_FIELD_WORDS) or ":" not in note.text:

@@ -44,7 +44,26 @@ _LICENSE: Final = (
     r"|[a-z0-9](?:[a-z0-9]|[-./](?=[a-z0-9])){2,29})(?![a-z0-9])(?P<more>)"
 )
 _SAMPLES: Final = frozenset(("bm", "voice", "iris", "palm", "prnt", "dnx", "fpid", "bio"))
-_REGISTERS: Final = frozenset(("md", "me", "do", "rn", "np", "pt", "ot", "lcsw", "licsw", "lmft", "rph"))
+_REGISTERS: Final = frozenset(
+    [
+        "md",
+        "me",
+        "do",
+        "rn",
+        "np",
+        "pt",
+        "ot",
+        "lcsw",
+        "licsw",
+        "lmft",
+        "rph",
+        "emt",
+        "nrp",
+        "paramedic",
+        "crna",
+        "aprn",
+    ]
+)
 _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
 _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
@@ -58,7 +77,8 @@ _GENETIC: Final = re.compile(
 _SLIP: Final = re.compile(r"\d\d/\d{6}(?![\w/]|\.\d)")
 """A number of a registry or a receipt, by year."""
 _REGISTERED: Final = re.compile(
-    r"(?<![\w.])(?:(?:md|me|do|rn|np|pt|ot)[.-]|(?:lcsw|licsw|lmft|rph|rn) )\d{5,8}(?![\w-])"
+    r"(?<![\w.])(?:(?:md|me|do|rn|np|pt|ot)[.-]"
+    r"|(?:lcsw|licsw|lmft|rph|rn|emt(?:-[pba])?|nrp|paramedic|crna|aprn) #?)\d{5,8}(?![\w-])"
 )
 """A professional's number behind the degree: `RN-97316`."""
 _SPECIMEN: Final = re.compile(r"\d\d:[a-z]{1,2}\d{3,9}(?!\w)")

@@ -112,6 +112,8 @@ def test_further_forms(text: str, label: str, number: str) -> None:
         ("Deviation logged for subject 041-0077.", "041-0077", "IDNUM"),
         ("Enrollee Q-0711 in the registry", "Q-0711", "IDNUM"),
         ("Screening number 318T failed", "318T", "IDNUM"),
+        ("subject 044-19 was dosed", "044-19", "IDNUM"),
+        ("Carlos Roe (EMT 006417)", "EMT 006417", "LICENSE"),
         ("subject 204W was dosed", "204W", "IDNUM"),
         ("her ID in the trial 118K", "118K", "IDNUM"),
         ("Language: Twi, interpreter 4417\nAddress", "4417", "IDNUM"),

@@ -6,7 +6,9 @@ import pytest
 
 from tests.transforms.deid.recognizers.find import found, labelled
 from transforms.deid.recognizers.facilities import Facilities
+from transforms.deid.recognizers.initials import Initials
 from transforms.deid.recognizers.places import Places
+from transforms.deid.recognizers.roads import Roads
 
 PLACES, FACILITIES = Places(), Facilities()
 
@@ -98,21 +100,11 @@ def test_listed_cities_and_routes(text: str, expected: list[tuple[str, str]]) ->
         ("towed by Nez Perce County sheriff", "LOCATION-OTHER", "Nez Perce County"),
         ("pt bib yavapai county ems", "LOCATION-OTHER", "yavapai county"),
         ("camping in Pisgah National Forest with", "LOCATION-OTHER", "Pisgah National Forest"),
-        ("struck on US 20 near", "LOCATION-OTHER", "US 20"),
-        ("Parking is off I-35. No", "LOCATION-OTHER", "I-35"),
-        ("the last house before State Highway 7. No", "LOCATION-OTHER", "State Highway 7"),
-        ("rollover on County Road 12 at dusk", "LOCATION-OTHER", "County Road 12"),
-        ("ran out of gas at Exit 41B, walked", "LOCATION-OTHER", "Exit 41B"),
-        ("late again because of the Beltway.", "LOCATION-OTHER", "Beltway"),
         ("took ticks home from Otter Hollow Preserve in", "LOCATION-OTHER", "Otter Hollow Preserve"),
         ("refills at Corner Apothecary on", "HOSPITAL", "Corner Apothecary"),
         ("referral to Giving Table Pantry for food", "ORGANIZATION", "Giving Table Pantry"),
         ("meets with the Larkspur Support League weekly", "ORGANIZATION", "Larkspur Support League"),
         ("drives for Dunlap Brothers on", "ORGANIZATION", "Dunlap Brothers"),
-        ("signed this morning for Jane Roe, MD, QVRMC\n", "HOSPITAL", "QVRMC"),
-        ("cardiology Dr. Roe (QVRX); eyes", "HOSPITAL", "QVRX"),
-        ("QVRH 4 WEST  night shift", "HOSPITAL", "QVRH"),
-        ("compared with last year (Tilden VA).", "HOSPITAL", "Tilden VA"),
         ("Taken first to St. K's, where", "HOSPITAL", "St. K's"),
         (
             "He has been followed for years by the doctors of Larkspur Veterans Affairs\nMedical Center, and",
@@ -133,12 +125,58 @@ def test_organizations_areas_and_practices(text: str, label: str, name: str) -> 
     [
         "New York Heart Association III; per American Diabetes Association; Fleischner Society guidance",
         "ROS Respiratory: no cough; no ETOH/Drugs; PREVIOUS LAB WORKS",
-        "Urine Drug Screen; Rheumatoid Drug levels; exit 2 mm; I-10 mg",
-        "Jane Roe, MD, FACS; Ann Roe, DO, NPI 1063566930; Dr. Roe (ENT); VA 20/40",
-        "the airway; the pathway was clear",
+        "Urine Drug Screen; Rheumatoid Drug levels",
         "total abdominal hysterectomy (TAH); admitted to ICU",
         "REVIEW OF BODY SYSTEMS; Post Anesthesia Care",
     ],
 )
 def test_what_names_no_place_stays(text: str) -> None:
     assert found(FACILITIES, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "road"),
+    [
+        ("struck on US 20 near", "US 20"),
+        ("Parking is off I-35. No", "I-35"),
+        ("the last house before State Highway 7. No", "State Highway 7"),
+        ("rollover on County Road 12 at dusk", "County Road 12"),
+        ("ran out of gas at Exit 41B, walked", "Exit 41B"),
+        ("late again because of the Beltway.", "Beltway"),
+        ("summers at Lake Okoboji with", "Lake Okoboji"),
+    ],
+)
+def test_roads_and_lakes(text: str, road: str) -> None:
+    assert found(Roads(), text) == [road]
+
+
+@pytest.mark.parametrize(
+    "text", ["exit 2 mm; I-10 mg; I-131; loop 2 weeks", "secure the airway; the Pathway was clear; The Way home"]
+)
+def test_what_is_no_road_stays(text: str) -> None:
+    assert found(Roads(), text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "house"),
+    [
+        ("signed this morning for Jane Roe, MD, QVRMC\n", "QVRMC"),
+        ("cardiology Dr. Roe (QVRX); eyes", "QVRX"),
+        ("QVRH 4 WEST  night shift", "QVRH"),
+        ("compared with last year (Tilden VA).", "Tilden VA"),
+        ("Ann Oakes, 46F, 66259248, QVRH. Found by", "QVRH"),
+    ],
+)
+def test_initials_where_a_house_stands(text: str, house: str) -> None:
+    assert found(Initials(), text) == [house]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "signed this morning by Jane Roe, MD, FACS\nand Ann Roe, DO, NPI 1063566930; seen by Dr. Roe (ENT)",
+        "right eye VA 20/40, distance VA 20/30; given QVRX for pain; on CPAP 4 W",
+    ],
+)
+def test_degrees_and_abbreviations_stay(text: str) -> None:
+    assert found(Initials(), text) == []

@@ -1,0 +1,66 @@
+"""Initials of hospitals where nothing but a house can stand, and a town's house for veterans (`Tilden VA`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.facility_words import FacilityWords
+from transforms.deid.recognizers.name_reader import DEGREES
+
+_SIGNED_BEFORE: Final = re.compile(r"\b(?:M\.?D|D\.?O)\.?,? ?[ \n]\Z")
+_SIGNED_AFTER: Final = re.compile(r",? \d{3}|\s*(?:\n|\Z)")
+_DOCTOR_BEFORE: Final = re.compile(r"\bDr\. [A-Z][a-z'-]+(?: [A-Z][a-z'-]+)? \(\Z")
+_RECORD_BEFORE: Final = re.compile(r"\d{5}, \Z")
+_RECORD_AFTER: Final = re.compile(r"[.;]\s|\s*\n")
+_WARD_AFTER: Final = re.compile(r" \d{1,2} ?(?:NORTH|SOUTH|EAST|WEST|North|South|East|West|[NSEW])(?!\w)")
+_VETERANS: Final = re.compile(r"(?<=[ (\n])([A-Z][a-z]{3,20}) VA(?= (?:clinic|hospital|ED|ER)|[.,;:)\n])")
+_NO_ACRONYM: Final = frozenset(table("places.toml")["facility"]["no_acronyms"].split())
+_SHORTEST: Final = 3
+_LONGEST: Final = 6
+_REACH: Final = 48
+
+
+class Initials(ClinicalRecognizer):
+    """Hospitals by their initials alone. They count where no abbreviation of clinical prose could be meant."""
+
+    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL",)
+    title: ClassVar[str] = "initials"
+
+    def __init__(self) -> None:
+        self._lexicon = Lexicon.shipped()
+        self._words = FacilityWords(self._lexicon)
+        super().__init__()
+
+    def find(self, note: Note) -> Iterator[Found]:
+        if not note.mixed:
+            return
+        for word in note.words - self._lexicon.ordinary - self._lexicon.acronyms - DEGREES:
+            if _SHORTEST <= len(word) <= _LONGEST:
+                yield from self._of(note, word.upper())
+        for house in _VETERANS.finditer(note.text) if "va" in note.words else ():
+            town = house[1].lower()
+            if not self._words.is_generic(town) and not self._lexicon.is_ordinary(town):
+                yield Found(*house.span(), "HOSPITAL", 0.6)
+
+    def _of(self, note: Note, written: str) -> Iterator[Found]:
+        if written in _NO_ACRONYM:
+            return
+        text = note.text
+        for at in occurrences(text, written):
+            end = at + len(written)
+            if is_word_char(text, at - 1) or is_word_char(text, end):
+                continue
+            begin = max(0, at - _REACH)
+            signed = (
+                not written.startswith("F")  # fellows: `FSCAI`
+                and _SIGNED_AFTER.match(text, end)
+                and _SIGNED_BEFORE.search(text, begin, at)
+            )
+            named = text.startswith(")", end) and _DOCTOR_BEFORE.search(text, begin, at)
+            filed = _RECORD_AFTER.match(text, end) and _RECORD_BEFORE.search(text, begin, at)
+            if signed or named or filed or _WARD_AFTER.match(text, end):
+                yield Found(at, end, "HOSPITAL", 0.6)
