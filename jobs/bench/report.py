@@ -33,17 +33,15 @@ class EncoderReport:
         hardware = facts.get("gpu") or f"{facts['cpu']}, {facts['threads']} threads"
         table = Table(title=f"{facts['checkpoint']}: {facts['notes']:,} notes, {facts['tokens']:,} tokens, {hardware}")
         table.title_justify = "left"
-        for name in ("", "tokens/s", "lowest", "highest", "ours is faster by"):
+        for name in ("", "tokens/s", "lowest", "highest", "ours is faster by", "by processor time"):
             table.add_column(name, justify="left" if not name else "right")
         for name, contender in facts["contenders"].items():
             rate = contender["tokens_per_second"]
             cells = [f"{rate[key]:,.0f}" for key in ("median", "lowest", "highest")]
-            ratio = facts["ratios"].get(name)
-            table.add_row(
-                name,
-                *cells,
-                f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})" if ratio else "",
-            )
+            if ratio := facts["ratios"].get(name):
+                cells.append(f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})")
+                cells.append(f"{facts['cpu_ratios'][name]['median']:.2f}")
+            table.add_row(name, *cells)
         console.print(table)
         for line in _lines(facts):
             console.print(line, soft_wrap=True, highlight=False)

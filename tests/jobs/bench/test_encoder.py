@@ -147,7 +147,14 @@ def test_figures_are_shown_to_people(notemill: Run, notes: Path, model: Path) ->
         *("--against", "hf-pipeline", "--device", "cpu", "--notes", "4"),
     )
     assert status == 0
-    for part in ("notemill", "hf-pipeline", "4 of 4 notes that fit in one window", "truncated tokens 0", "padding"):
+    for part in (
+        "notemill",
+        "hf-pipeline",
+        "processor",
+        "4 of 4 notes that fit in one window",
+        "truncated tokens 0",
+        "padding",
+    ):
         assert part in out
 
 
