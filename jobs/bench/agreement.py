@@ -14,14 +14,14 @@ SCORES: Final = 1e-4
 def compare_entities(
     texts: Sequence[str], ours: Sequence[Sequence[Span]], theirs: Sequence[Sequence[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """How many notes have the very same entities: offsets and labels, and scores within `SCORES`.
+    """How many texts have the very same entities: offsets and labels, and scores within `SCORES`.
 
     White space at the ends of their entities is left out: byte-level tokens begin with it, and ours never do.
 
     Args:
-        texts: the notes.
-        ours: of each note.
-        theirs: of each note, as transformers' token-classification pipeline gives them.
+        texts: each short enough for one window.
+        ours: of each text.
+        theirs: of each text, as transformers' token-classification pipeline gives them.
     """
     equal = 0
     furthest = 0.0
@@ -33,7 +33,7 @@ def compare_entities(
         furthest = max([furthest, *apart])
         equal += all(difference <= SCORES for difference in apart)
     return {
-        "notes": len(ours),
+        "texts": len(ours),
         "entities": sum(map(len, ours)),
         "equal": equal,
         "different": len(ours) - equal,

@@ -29,6 +29,7 @@ from transforms.clinical_bert.backends import BackendError
 from transforms.clinical_bert.backends.support import choose
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve
 from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.replica import WINDOW
 from transforms.clinical_bert.shapes import uses_shapes
 
 OURS: Final = "notemill"
@@ -237,15 +238,19 @@ class _Run:
     def _agreement(self, texts: Sequence[str]) -> dict[str, Any]:
         self._say("comparing entities")
         exact = Ours(OURS, "", self._spec.but(precision="fp32"))
-        entities = exact.entities(texts)
-        short = [number for number, counts in enumerate(exact.replica.note_counts) if counts.windows == 1]
-        fitting = [texts[number] for number in short]
-        theirs = Pipeline(self._setting)(fitting)
-        same = compare_entities(fitting, [entities[number] for number in short], theirs)
-        found = {"fp32_entities_with_hf_pipeline": same}
+        # Transformers' pipeline has no windows: what is compared must fit in one. A note that does not is parted.
+        room = min(self._spec.model.window or WINDOW, self._setting.positions) - 2
+        parts = [part for of_text in Cutter(self._setting.tokenizer(), room).cut(texts) for part in of_text]
+        found = {
+            "fp32_entities_with_hf_pipeline": compare_entities(
+                parts, exact.entities(parts), Pipeline(self._setting)(parts)
+            )
+        }
         if self._dtype != torch.float32:
             ours = Ours(OURS, "", self._spec)
-            found["labels_with_fp32"] = compare_labels(ours.entities(texts), entities, self._cutter.offsets(texts))
+            found["labels_with_fp32"] = compare_labels(
+                ours.entities(texts), exact.entities(texts), self._cutter.offsets(texts)
+            )
         return found
 
     # -- copied text

@@ -63,7 +63,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
             lines.append(f"labels as in fp32: {found['share']:.3%} of {found['tokens']:,} tokens")
         else:
             lines.append(
-                f"entities in fp32 as hf-pipeline's: {found['equal']} of {found['notes']} notes that fit in one window "
+                f"entities in fp32 as hf-pipeline's: {found['equal']} of {found['texts']} texts of one window "
                 f"({found['entities']:,} entities)"
             )
     if several := facts.get("replicas"):

@@ -18,7 +18,7 @@ def theirs(**changes: Any) -> list[dict[str, Any]]:
 
 def test_equal_entities() -> None:
     found = compare_entities([TEXT, ""], [OURS, []], [theirs(), []])
-    assert (found["notes"], found["entities"], found["equal"], found["different"]) == (2, 2, 2, 0)
+    assert (found["texts"], found["entities"], found["equal"], found["different"]) == (2, 2, 2, 0)
     assert 0 < found["largest_score_difference"] < 2e-5
 
 
