@@ -281,6 +281,7 @@ def bench_encoder(
         bool, typer.Option("--memory", help="Measure also peak memory, long notes and short ones.")
     ] = False,
     device: Annotated[str | None, typer.Option(help="auto (default), cpu or cuda.")] = None,
+    backend: Annotated[str | None, typer.Option(help="As model.backend of a job.")] = None,
     precision: Annotated[str | None, typer.Option(help="As model.precision of a job.")] = None,
     config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the job file, dotted.")] = None,
@@ -296,7 +297,7 @@ def bench_encoder(
         "input": input,
         "output": input,
         "preset": preset,
-        "model": {**heads, "device": device, "precision": precision},
+        "model": {**heads, "device": device, "backend": backend, "precision": precision},
     }
     job = load(config, set_ or [], options)
 

@@ -119,11 +119,13 @@ class _Run:
             raise RequestError(str(error)) from error
         model = bench.job.model.model_copy(update={"threads": threads, "device": device.type})
         self._checkpoint = f"{bench.base_size}, random weights" if bench.base_size is not None else checkpoint.source
-        self._spec = ReplicaSpec(checkpoint, model)
         try:
             computing = choose(model.backend, model.precision, device.type)
         except BackendError as error:
             raise RequestError(str(error)) from error
+        # Named here, not left to the replica: the record says it, and the labels of random weights are not checked.
+        chosen = {"backend": computing.backend, "precision": computing.precision}
+        self._spec = ReplicaSpec(checkpoint, model.model_copy(update=chosen))
         # Of 8-bit products there is no rate to compare with: theirs is compared with that of float32.
         self._dtype = torch.bfloat16 if computing.precision == "bf16" else torch.float32
         self._setting = Setting(plain, positions(read_json(plain / "config.json")), threads, str(device), scratch)
@@ -185,6 +187,8 @@ class _Run:
             "contenders": {name: rate.to_json() for name, rate in rates.items()},
             "ratios": {rival.name: ratios(rates[OURS].rates, rates[rival.name].rates) for rival in rivals},
             "cpu_ratios": {rival.name: ratios(rates[OURS].cpu_rates, rates[rival.name].cpu_rates) for rival in rivals},
+            "backend": spec.model.backend,
+            "precision": spec.model.precision,
             "cache_mb": spec.model.cache_mb,
             "counts": vars(counts),
             **shares(counts),
@@ -237,7 +241,7 @@ class _Run:
 
     def _agreement(self, texts: Sequence[str]) -> dict[str, Any]:
         self._say("comparing entities")
-        exact = Ours(OURS, "", self._spec.but(precision="fp32"))
+        exact = Ours(OURS, "", self._spec.but(backend="torch", precision="fp32"))
         # Transformers' pipeline has no windows: what is compared must fit in one. A note that does not is parted.
         room = min(self._spec.model.window or WINDOW, self._setting.positions) - 2
         parts = [part for of_text in Cutter(self._setting.tokenizer(), room).cut(texts) for part in of_text]

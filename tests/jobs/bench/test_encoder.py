@@ -70,6 +70,7 @@ def test_figures_belong_together(notemill: Run, notes: Path, model: Path, tmp_pa
     assert facts["operations_per_second"] == pytest.approx(facts["operations"] / seconds, rel=0.1)
     assert 0 < facts["mfu"] < 1
     assert facts["matmul_peak"]["dtype"] == "bfloat16"
+    assert (facts["backend"], facts["precision"]) == ("torch", "bf16")
     assert facts["agreement"]["labels_with_fp32"]["tokens"] == tokens
     entities = facts["agreement"]["fp32_entities_with_hf_pipeline"]
     # Six notes fit in one window, six are parted.
