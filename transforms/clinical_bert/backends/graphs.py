@@ -22,15 +22,14 @@ from typing import Any, Final, Literal
 
 import torch
 from filelock import FileLock
-from platformdirs import user_cache_path
 
 from transforms.clinical_bert.backends.precision import BackendError, check_exportable
 from transforms.clinical_bert.checkpoints.configs import model_type, positions
+from transforms.clinical_bert.checkpoints.converting import cache_folder
 from transforms.clinical_bert.checkpoints.files import read_json, weight_files
 from transforms.clinical_bert.checkpoints.loading import load_encoder
 from transforms.clinical_bert.shapes import uses_shapes
 
-FOLDER_VARIABLE: Final = "NOTEMILL_CACHE"
 GRAPH: Final = "model.onnx"
 INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
 """In their order; the last one only where the encoder reads word shapes."""
@@ -45,10 +44,9 @@ _PACKAGES: Final = ("torch", "transformers", "onnx", "onnxscript")
 _log = logging.getLogger(__name__)
 
 
-def cache_folder() -> Path:
-    """Where graphs are kept: NOTEMILL_CACHE, else the platform's folder for a user's caches."""
-    named = os.environ.get(FOLDER_VARIABLE, "").strip()
-    return (Path(named) if named else user_cache_path("notemill")) / "graphs"
+def graphs_folder() -> Path:
+    """Where graphs are kept."""
+    return cache_folder() / "graphs"
 
 
 def graph(folder: Path, weights: Weights) -> Path:
@@ -66,7 +64,7 @@ def graph(folder: Path, weights: Weights) -> Path:
         CheckpointError: the checkpoint cannot be read.
     """
     check_exportable(model_type(read_json(folder / "config.json")))
-    place = cache_folder() / _key(folder, weights)
+    place = graphs_folder() / _key(folder, weights)
     if weights == "int8":
         return _kept(place, lambda into: _quantize(graph(folder, "fp32"), into / GRAPH))
     return _kept(place, lambda into: _export(folder, into / GRAPH))

@@ -14,8 +14,8 @@ COMPUTES: Final = {"torch": ("fp32", "bf16"), "onnx": ("fp32", "int8"), "openvin
 
 NEEDS: Final = {
     "torch": (),
-    "onnx": ("onnx", "onnxscript", "onnxruntime", "platformdirs", "filelock"),
-    "openvino": ("onnx", "onnxscript", "openvino", "platformdirs", "filelock"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
 }
 """The packages of each backend beyond those that Notemill always has; its extra has its name."""
 

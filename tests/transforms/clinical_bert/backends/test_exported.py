@@ -34,14 +34,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    before = os.environ.get(graphs.FOLDER_VARIABLE)
+    before = os.environ.get("NOTEMILL_CACHE")
     folder = tmp_path_factory.mktemp("cache")
-    os.environ[graphs.FOLDER_VARIABLE] = str(folder)
+    os.environ["NOTEMILL_CACHE"] = str(folder)
     yield folder
     if before is None:
-        del os.environ[graphs.FOLDER_VARIABLE]
+        del os.environ["NOTEMILL_CACHE"]
     else:
-        os.environ[graphs.FOLDER_VARIABLE] = before
+        os.environ["NOTEMILL_CACHE"] = before
 
 
 def batch(family: str) -> Packed:
@@ -112,7 +112,7 @@ def test_other_weights_have_another_graph(folders: dict[str, Path], tmp_path: Pa
 def test_an_export_that_fails_leaves_nothing(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(graphs.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
 
     def broken(*_: object) -> None:
         raise BackendError("no")
