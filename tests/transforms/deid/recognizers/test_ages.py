@@ -57,6 +57,7 @@ AGES = Ages()
         ("a ninety-\nthree-year-old", "ninety-\nthree"),
         ("one  hundred\n and two years old", "one  hundred\n and two"),
         ("her uncle farmed until 93.", "93"),
+        ("maternal GF d. 97", "97"),
         ("grandparents lived past 100.", "100"),
         ("Ann Oakes, 94, 771043, at home", "94"),
         ("DOB 04MAR1921   97\n", "97"),

@@ -110,6 +110,7 @@ def test_further_forms(text: str, label: str, number: str) -> None:
         ("Images pushed; disc with 40718-CT sent", "40718-CT", "IDNUM"),
         ("shave of the nose, jar B, HX-40718.", "HX-40718", "IDNUM"),
         ("Deviation logged for subject 041-0077.", "041-0077", "IDNUM"),
+        ("Confirmation RW31K8 for the taxi", "RW31K8", "IDNUM"),
         ("Enrollee Q-0711 in the registry", "Q-0711", "IDNUM"),
         ("Screening number 318T failed", "318T", "IDNUM"),
         ("subject 044-19 was dosed", "044-19", "IDNUM"),
