@@ -37,7 +37,8 @@ def open_backend(
     Args:
         folder: a checkpoint that was resolved.
         backend: what computes it; `auto` is the fastest that is installed and that the processor has.
-        precision: `auto` likewise.
+        precision: `auto` likewise; it is never `int8`, which costs accuracy that a few sentences do not
+            show, and which de-identification was not measured with.
         device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is the GPU where there is one.
         compiled: run PyTorch through `torch.compile`; the first batches then take minutes.
         check_labels: compare the labels of made-up sentences with those in float32, and compute in float32 instead
@@ -56,6 +57,8 @@ def open_backend(
     family = model_type(read_json(folder / "config.json"))
     computing = choose(backend, precision, where.type, [family])
     check(computing, [family])
+    if compiled and computing == ("torch", "int8"):
+        raise BackendError("int8 does not run through torch.compile: set model.compile = false, or another precision")
     made = _open(folder, computing, where, compiled, for_sequences)
     if computing.precision == "fp32" or not (precision == "auto" if check_labels is None else check_labels):
         return made
@@ -87,4 +90,5 @@ def _open(folder: Path, computing: Computing, device: torch.device, compiled: bo
     from transforms.clinical_bert.checkpoints.loading import load_encoder
 
     dtype = torch.bfloat16 if computing.precision == "bf16" else torch.float32
-    return open_pytorch(load_encoder(folder, dtype, device, for_sequences=for_sequences), compiled=compiled)
+    model = load_encoder(folder, dtype, device, for_sequences=for_sequences)
+    return open_pytorch(model, compiled=compiled, quantized=computing.precision == "int8")

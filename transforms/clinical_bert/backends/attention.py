@@ -22,9 +22,15 @@ from transformers import AttentionInterface
 
 NAME: Final = "within_windows"
 
-_MATMUL_UP_TO: Final = 384
+_MATMUL_UP_TO: Final = 512
 """Longest window in bfloat16 on a CPU whose scores are made as a whole: plain products are up to twice as fast there as
-the fused kernel, which is written for float32. Beyond, the scores outgrow the caches."""
+the fused kernel, which is written for float32."""
+
+_TOGETHER_UP_TO: Final = 384
+"""Longest of them that go together. Of a longer window, scores of all heads would outgrow the caches."""
+
+_HEADS: Final = 4
+"""Of a longer window, that are attended to at a time."""
 
 _MATMUL_FROM: Final = 4096
 """Products of fewer multiplications than this are left to another kernel by PyTorch, and the windows of a batch count
@@ -41,14 +47,16 @@ class Layout(NamedTuple):
             windows, tokens of each.
         bounds: of all windows, on the model's device; shape (windows + 1,), int32.
         longest: tokens of the longest window, rounded up, so that a compiled model meets few values.
+        dtype: in which attention is computed; None for that of the states.
     """
 
     groups: torch.Tensor
     bounds: torch.Tensor
     longest: int
+    dtype: torch.dtype | None = None
 
     @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device) -> Layout:
+    def of(cls, lengths: Sequence[int], device: torch.device, dtype: torch.dtype | None = None) -> Layout:
         """The layout of windows of these lengths, in their order."""
         groups, at = [], 0
         for length, run in groupby(lengths):
@@ -57,7 +65,7 @@ class Layout(NamedTuple):
             at += count * length
         bounds = torch.zeros(len(lengths) + 1, dtype=torch.int32)
         bounds[1:] = torch.cumsum(torch.tensor(lengths), 0)
-        return cls(torch.tensor(groups), bounds.to(device, non_blocking=True), -(-max(lengths) // 128) * 128)
+        return cls(torch.tensor(groups), bounds.to(device, non_blocking=True), -(-max(lengths) // 128) * 128, dtype)
 
 
 @torch.library.custom_op("notemill::attend_within", mutates_args=())
@@ -119,11 +127,24 @@ def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, rea
         near = (places[:, None] - places[None, :]).abs() <= reach
     whole = length <= _MATMUL_UP_TO and heads * length * length * width > _MATMUL_FROM
     if whole and q.dtype is torch.bfloat16 and q.device.type == "cpu":
-        scores = torch.matmul(q * scale, k.transpose(2, 3))
-        if near is not None:
-            scores.masked_fill_(~near, float("-inf"))
-        return torch.matmul(torch.softmax(scores, dim=-1), v)
+        if length <= _TOGETHER_UP_TO:
+            return _products(q, k, v, scale, near)
+        result = torch.empty_like(q)
+        for window in range(len(q)):
+            for head in range(0, heads, _HEADS):
+                part = (slice(window, window + 1), slice(head, head + _HEADS))
+                result[part] = _products(q[part], k[part], v[part], scale, near)
+        return result
     return scaled_dot_product_attention(q, k, v, attn_mask=near, scale=scale)
+
+
+def _products(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, near: torch.Tensor | None
+) -> torch.Tensor:
+    scores = torch.matmul(q * scale, k.transpose(2, 3))
+    if near is not None:
+        scores.masked_fill_(~near, float("-inf"))
+    return torch.matmul(torch.softmax(scores, dim=-1), v)
 
 
 def _attention(
@@ -141,11 +162,12 @@ def _attention(
     """What `AttentionInterface` calls: states of shape (1, heads, tokens, head width)."""
     if attention_mask is not None or query.shape[0] != 1 or query.shape[1] != key.shape[1]:
         raise ValueError(f"{type(module).__name__} attends in a way that windows in one row do not allow")
-    q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+    q, k, v = (part[0].transpose(0, 1).to(windows.dtype or part.dtype) for part in (query, key, value))
     scale = q.shape[-1] ** -0.5 if scaling is None else scaling
     # As transformers counts it, the token itself is one of a sliding window's.
     reach = -1 if sliding_window is None else sliding_window - 1
-    return attend_within(q, k, v, *windows, scale, reach)[None], None
+    attended = attend_within(q, k, v, windows.groups, windows.bounds, windows.longest, scale, reach)
+    return attended[None].to(query.dtype), None
 
 
 # Under a name without a mask function, transformers makes no mask.

@@ -9,7 +9,7 @@ Precision = Literal["auto", "fp32", "bf16", "int8"]
 BACKENDS: Final = ("auto", "torch", "onnx", "openvino")
 PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
 
-COMPUTES: Final = {"torch": ("fp32", "bf16"), "onnx": ("fp32", "int8"), "openvino": ("fp32", "bf16")}
+COMPUTES: Final = {"torch": ("fp32", "bf16", "int8"), "onnx": ("fp32", "int8"), "openvino": ("fp32", "bf16")}
 """The precisions of each backend."""
 
 NEEDS: Final = {

@@ -45,7 +45,7 @@ def prepack(model: Any) -> None:
         return
     for module in list(model.modules()):
         dense = getattr(module, "dense", None)
-        if isinstance(dense, torch.nn.Linear) and _is_gelu(getattr(module, "intermediate_act_fn", None)):
+        if isinstance(dense, torch.nn.Linear) and is_gelu(getattr(module, "intermediate_act_fn", None)):
             module.dense = PrepackedLinear(dense, gelu=True)
             module.intermediate_act_fn = torch.nn.Identity()
         for name, child in module.named_children():
@@ -53,5 +53,6 @@ def prepack(model: Any) -> None:
                 setattr(module, name, PrepackedLinear(child))
 
 
-def _is_gelu(function: Any) -> bool:
+def is_gelu(function: Any) -> bool:
+    """Whether this is the exact GELU of transformers, by PyTorch's function."""
     return isinstance(function, GELUActivation) and function.act is torch.nn.functional.gelu

@@ -12,6 +12,7 @@ from transforms.clinical_bert.backends import attention
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.backends.padding import padding_of
 from transforms.clinical_bert.backends.prepacked import prepack
+from transforms.clinical_bert.backends.quantized import ROWS, quantize
 from transforms.clinical_bert.checkpoints.configs import first_position
 from transforms.clinical_bert.packed import Packed
 
@@ -30,17 +31,27 @@ _ROWS_PER_THREAD: Final = 8
 """With fewer rows than this for each thread of a CPU, a product of float32 matrices is summed in another order."""
 
 
-def open_pytorch(model: Any, *, compiled: bool = False) -> Backend:
+def open_pytorch(model: Any, *, compiled: bool = False, quantized: bool = False) -> Backend:
     """A backend around a model in memory.
 
     Args:
         model: an encoder of transformers in evaluation mode, on its device, in its precision; its layers are exchanged
             for faster ones where there are such.
         compiled: run it through `torch.compile`; the first batches then take minutes.
+        quantized: compute its linear layers, in float32 on a CPU, with 8-bit products.
     """
-    kind = model.config.model_type
-    if kind in PACKED_FAMILIES:
-        return PackedEncoder(model, compiled=compiled)
+    packed = model.config.model_type in PACKED_FAMILIES
+    if quantized:
+        quantize(model, by_rows=packed)
+    if packed:
+        # Between 8-bit products, attention in float32 would take the most time.
+        lower = quantized and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return PackedEncoder(
+            model,
+            compiled=compiled,
+            step=ROWS if quantized else _ROW_STEP,
+            attention_dtype=torch.bfloat16 if lower else None,
+        )
     return PaddedEncoder(model, compiled=compiled)
 
 
@@ -61,12 +72,18 @@ class PackedEncoder(_Encoder):
     Args:
         model: of a family in `PACKED_FAMILIES`.
         compiled: as of `open_pytorch`.
+        step: rows of a batch are made a multiple of this.
+        attention_dtype: in which attention is computed; None for that of the weights.
     """
 
-    def __init__(self, model: Any, *, compiled: bool = False) -> None:
+    def __init__(
+        self, model: Any, *, compiled: bool = False, step: int = _ROW_STEP, attention_dtype: torch.dtype | None = None
+    ) -> None:
         model.set_attn_implementation(attention.NAME)
         super().__init__(model, compiled=compiled)
         self._first = first_position(model.config.to_dict())
+        self._step = step
+        self._attention_dtype = attention_dtype
 
     @torch.inference_mode()
     def __call__(self, batch: Packed) -> torch.Tensor:
@@ -77,14 +94,15 @@ class PackedEncoder(_Encoder):
         places = np.concatenate([np.arange(length) for length in lengths])
         starts = np.cumsum(batch.lengths) - batch.lengths
         rows = np.repeat([starts[i] for i in order], lengths) + places
-        extra = max(-tokens % _ROW_STEP, _least_rows(self.device) - tokens)
+        rows_needed = max(tokens, _least_rows(self.device))
+        extra = -(-rows_needed // self._step) * self._step - tokens
         inputs = {
             "input_ids": self._row(batch.ids[rows], extra),
             "position_ids": self._row(places + self._first, extra),
         }
         if batch.types is not None:
             inputs["token_type_ids"] = self._row(batch.types[rows], extra)
-        layout = attention.Layout.of(lengths, self.device)
+        layout = attention.Layout.of(lengths, self.device, self._attention_dtype)
         states: torch.Tensor = self._model(**inputs, windows=layout).last_hidden_state[0, :tokens]
         if order == list(range(len(order))):
             return states

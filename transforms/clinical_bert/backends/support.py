@@ -23,9 +23,9 @@ from transforms.clinical_bert.backends.precision import (
 
 _BF16: Final = ("avx512_bf16", "amx_bf16")
 _INT8: Final = ("avx512_vnni", "avx_vnni", "amx_int8")
-_FASTEST_FIRST: Final = (("torch", "bf16"), ("onnx", "int8"), ("torch", "fp32"))
-"""On CPUs. OpenVINO in bfloat16 is as fast as PyTorch and wants an export; 8 bits are faster still, but cost accuracy
-that a few sentences do not show, so they are taken unasked only where bfloat16 is not computed."""
+_FASTEST_FIRST: Final = (("torch", "int8"), ("torch", "bf16"), ("torch", "fp32"))
+"""On CPUs (infra/bench/backends.json). OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are
+faster still, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
 
 
 class Computing(NamedTuple):
@@ -58,7 +58,8 @@ def choose(backend: BackendName, precision: Precision, device: str, families: It
     """The fastest that is installed, that the processor has and that the names allow.
 
     Args:
-        backend, precision: as in `[model]`; `auto` leaves the choice.
+        backend, precision: as in `[model]`; `auto` leaves the choice, but is never `int8`, whose cost in accuracy a
+            few sentences do not show.
         device: `cpu` or `cuda`; only PyTorch computes on the latter.
         families: model types of the checkpoints that are to be computed.
 
@@ -75,7 +76,8 @@ def choose(backend: BackendName, precision: Precision, device: str, families: It
         whole = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
         return Computing("torch", ("fp32" if whole else "bf16") if precision == "auto" else precision)
     pairs = [*_FASTEST_FIRST, *((name, kind) for name, kinds in COMPUTES.items() for kind in kinds)]
-    asked = [(b, p) for b, p in pairs if backend in ("auto", b) and precision in ("auto", p)]
+    wanted = {precision} if precision != "auto" else {"fp32", "bf16"}
+    asked = [(b, p) for b, p in pairs if backend in ("auto", b) and p in wanted]
     if backend != "auto":  # the lowest precision that it computes in is its fastest
         asked.sort(key=lambda pair: pair[1] == "fp32")
     problems = [(pair, _problem(*pair, families)) for pair in asked]
@@ -103,6 +105,9 @@ def _problem(backend: str, precision: str, families: list[str]) -> str | None:
     if precision == "int8" and not features() & {*_INT8}:
         # Without it, sums of products of 8-bit numbers overflow 16 bits, silently.
         return f'this processor has none of {", ".join(_INT8)}, which int8 needs: set model.precision = "fp32"'
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if (backend, precision) == ("torch", "int8") and not there:
+        return 'this PyTorch is built without oneDNN, which int8 needs: set model.precision = "fp32"'
     if backend == "openvino" and precision == "bf16" and not features() & {*_BF16}:
         # OpenVINO would compute in float32 and say nothing.
         return f'this processor has none of {", ".join(_BF16)}, which bf16 needs: set model.precision = "fp32"'

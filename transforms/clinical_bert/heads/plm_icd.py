@@ -31,6 +31,7 @@ from safetensors import safe_open
 from transforms.clinical_bert.backends import open_backend
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.backends.precision import Precision
+from transforms.clinical_bert.backends.quantized import quantize
 from transforms.clinical_bert.backends.support import choose
 from transforms.clinical_bert.checkpoints import CheckpointError, read_json, weight_files
 from transforms.clinical_bert.checkpoints.loading import load_encoder, load_tokenizer
@@ -132,8 +133,12 @@ class PlmIcd:
             backend = opened(folder) if opened else open_backend(folder, precision=precision, device=device)
             self._encode, dtype = partial(_unpadded, backend), backend.dtype
         else:
-            dtype = torch.bfloat16 if choose("torch", precision, device.type).precision == "bf16" else torch.float32
-            self._encode = partial(_padded, load_encoder(folder, dtype, device), self.tokenizer.pad)
+            chosen = choose("torch", precision, device.type).precision
+            dtype = torch.bfloat16 if chosen == "bf16" else torch.float32
+            model = load_encoder(folder, dtype, device)
+            if chosen == "int8":
+                quantize(model)
+            self._encode = partial(_padded, model, self.tokenizer.pad)
         self._masked = options.masked
         first, second, third, bias = _attention_weights(folder, device)
         attention = LabelAttention(first.to(dtype), second.to(dtype), third.to(dtype), bias)

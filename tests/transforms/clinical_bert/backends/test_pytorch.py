@@ -8,11 +8,14 @@ import torch
 from tests.transforms.clinical_bert.backends import encoders
 from transforms.clinical_bert.backends.prepacked import PrepackedLinear
 from transforms.clinical_bert.backends.pytorch import open_pytorch
+from transforms.clinical_bert.backends.quantized import QuantizedLinear
+from transforms.clinical_bert.backends.support import features
 from transforms.clinical_bert.catalogue import TOKEN_CLASSIFIERS
 
 LENGTHS = (7, 33, 2, 80, 33, 16, 48, 7, 7, 50, 64, 3)
 FAMILIES = sorted(encoders.CONFIGS)
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}
+needs_int8 = pytest.mark.skipif("vnni" not in str(features()), reason="the processor has no VNNI")
 
 
 def test_every_family_is_here() -> None:
@@ -30,15 +33,15 @@ def test_states_are_those_of_transformers(family: str) -> None:
     assert expected.std() > 0.1
 
 
-@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16", pytest.param("int8", marks=needs_int8)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_states_do_not_depend_on_neighbours(family: str, precision: str) -> None:
-    backend = open_pytorch(encoders.model(family, DTYPES[precision]))
+    backend = open_pytorch(encoders.model(family, DTYPES[precision]), quantized=precision == "int8")
     batch = encoders.windows(*LENGTHS)
     parts = encoders.parts(batch)
     together = backend(batch).split(batch.lengths)
     # The convolutions of ConvBert sum float32 in another order where a batch has several windows.
-    least = 1e-5 if (family, precision) == ("ConvBert", "fp32") else 0.0
+    least = 1e-5 if family == "ConvBert" and precision != "bf16" else 0.0
     for part, states in zip(parts, together, strict=True):
         torch.testing.assert_close(backend(part), states, atol=least, rtol=0)
     some = encoders.windows(5, 33, 80, 21, seed=1)
@@ -59,6 +62,35 @@ def test_bfloat16_is_near_float32(family: str) -> None:
     assert torch.cosine_similarity(states.float(), expected).min() > 0.98
 
 
+@needs_int8
+@pytest.mark.parametrize("family", FAMILIES)
+def test_int8_is_near_float32(family: str) -> None:
+    batch = encoders.windows(*LENGTHS)
+    expected = encoders.expected(encoders.model(family), batch)
+    model = encoders.model(family)
+    states = open_pytorch(model, quantized=True)(batch)
+    assert states.dtype is torch.float32
+    assert torch.cosine_similarity(states, expected).min() > 0.98
+    assert torch.cosine_similarity(states, expected).mean() > 0.99
+    assert not any(type(module) is torch.nn.Linear for module in model.modules())
+
+
+@needs_int8
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("gelu", [True, False])
+def test_a_quantized_layer(bias: bool, gelu: bool) -> None:
+    torch.manual_seed(4)
+    linear = torch.nn.Linear(96, 48, bias=bias)
+    values = torch.randn(2, 150, 96) * torch.logspace(-3, 3, 150)[None, :, None]  # a range of its own for each token
+    values[0, 7] = 0
+    with torch.inference_mode():
+        expected = torch.nn.functional.gelu(linear(values)) if gelu else linear(values)
+        found = QuantizedLinear(linear, gelu=gelu)(values)
+    assert found.shape == expected.shape
+    assert ((found - expected).norm(dim=2) / expected.norm(dim=2).clamp(min=1e-6)).max() < 0.03
+    torch.testing.assert_close(found[0, 7], expected[0, 7])
+
+
 def test_layers_are_prepacked_where_bfloat16_is_computed() -> None:
     def count(dtype: torch.dtype) -> int:
         model = encoders.model("Bert", dtype)
@@ -77,6 +109,20 @@ def test_word_shapes_and_many_windows(family: str) -> None:
     expected = encoders.expected(encoders.model(family, **changes), batch)
     states = open_pytorch(encoders.model(family, **changes))(batch)
     torch.testing.assert_close(states, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("int8", marks=needs_int8)])
+def test_long_windows_neither(precision: str) -> None:
+    """Attention goes through them in parts."""
+    changes = {"max_position_embeddings": 512, "num_attention_heads": 8}
+    batch = encoders.windows(512, 430, 390, 430, 20)
+    expected = encoders.expected(encoders.model("Bert", **changes), batch)
+    model = encoders.model("Bert", DTYPES[precision], **changes)
+    backend = open_pytorch(model, quantized=precision == "int8")
+    states = backend(batch)
+    assert torch.cosine_similarity(states.float(), expected).min() > 0.98
+    for part, of_window in zip(encoders.parts(batch), states.split(batch.lengths), strict=True):
+        assert torch.equal(backend(part), of_window)
 
 
 @pytest.mark.slow

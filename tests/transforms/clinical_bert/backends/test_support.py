@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> object:
         (ALL, (), ("torch", "bf16")),
         (ALL, ("openvino",), ("torch", "bf16")),
         (ALL, ("openvino", "onnxruntime"), ("torch", "bf16")),
-        (frozenset(["avx_vnni"]), (), ("onnx", "int8")),
+        (frozenset(["avx_vnni"]), (), ("torch", "fp32")),
         (frozenset(["avx_vnni"]), ("onnxruntime",), ("torch", "fp32")),
         (frozenset(), (), ("torch", "fp32")),
     ],
@@ -43,10 +43,11 @@ def test_auto(machine: object, features: frozenset[str], without: tuple[str, ...
     ("backend", "precision", "expected"),
     [
         ("torch", "auto", ("torch", "bf16")),
-        ("onnx", "auto", ("onnx", "int8")),
+        ("onnx", "auto", ("onnx", "fp32")),
+        ("onnx", "int8", ("onnx", "int8")),
         ("openvino", "auto", ("openvino", "bf16")),
         ("auto", "fp32", ("torch", "fp32")),
-        ("auto", "int8", ("onnx", "int8")),
+        ("auto", "int8", ("torch", "int8")),
         ("openvino", "fp32", ("openvino", "fp32")),
     ],
 )
@@ -66,9 +67,10 @@ def test_a_family_that_no_graph_holds_goes_to_pytorch() -> None:
     ("asked", "features", "without", "words"),
     [
         (("onnx", "bf16"), ALL, (), r"'onnx' computes in fp32 and int8, not in bf16: .* 'torch' or 'openvino'"),
-        (("openvino", "int8"), ALL, (), r"not in int8: take another precision, or model\.backend = 'onnx'"),
+        (("openvino", "int8"), ALL, (), r"not in int8: take another precision, or model\.backend = 'torch' or 'onnx'"),
         (("onnx", "fp32"), ALL, ("onnxruntime",), r"package onnxruntime: pip install 'notemill\[onnx\]'"),
         (("onnx", "int8"), frozenset(["avx512_bf16"]), (), r"none of avx512_vnni, .* which int8 needs"),
+        (("torch", "int8"), frozenset(["avx512_bf16"]), (), r"none of avx512_vnni, .* which int8 needs"),
         (("openvino", "bf16"), frozenset(["avx512_vnni"]), (), r"none of avx512_bf16, .* which bf16 needs"),
         (("tensorrt", "fp32"), ALL, (), r"backend 'tensorrt' is none of auto, torch, onnx, openvino"),
         (("torch", "fp8"), ALL, (), r"precision 'fp8' is none of auto, fp32, bf16, int8"),
@@ -82,6 +84,12 @@ def test_what_cannot_be_had_is_refused(
         choose(*asked, "cpu")  # type: ignore[arg-type]
     with pytest.raises(BackendError, match=words):
         check(Computing(*asked))  # type: ignore[arg-type]
+
+
+def test_int8_without_its_products_is_refused(machine: object) -> None:
+    machine(frozenset(["avx512_bf16"]))  # type: ignore[operator]
+    with pytest.raises(BackendError, match="which int8 needs"):
+        choose("auto", "int8", "cpu")
 
 
 @pytest.mark.usefixtures("machine")
