@@ -25,7 +25,7 @@ _BF16: Final = ("avx512_bf16", "amx_bf16")
 _INT8: Final = ("avx512_vnni", "avx_vnni", "amx_int8")
 _FASTEST_FIRST: Final = (("torch", "int8"), ("torch", "bf16"), ("torch", "fp32"))
 """On CPUs (infra/bench/backends.json). OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are
-faster still, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
+faster still for large encoders, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
 
 
 class Computing(NamedTuple):
