@@ -18,6 +18,7 @@ from rich.console import Console
 from jobs.config import load, models
 from pipelines.errors import RequestError, RunError
 from pipelines.guard import describe
+from transforms.clinical_bert.checkpoints import CheckpointError
 from transforms.deid.canary import CanaryError
 
 app = typer.Typer(
@@ -354,6 +355,8 @@ def main() -> NoReturn:
         _fail(2, str(error))
     except (RunError, CanaryError) as error:
         _fail(1, str(error))
+    except CheckpointError as error:  # seen only once the model was loaded
+        _fail(2, str(error))
     except KeyboardInterrupt:
         _fail(130, "stopped; the same command goes on where it was")
     except MemoryError:

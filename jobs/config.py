@@ -78,7 +78,7 @@ class Model(_Table):
     window: int | None = Field(None, ge=16, description="Tokens of a window; default: what the checkpoint takes.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a replica; default: the worker's share.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    cache_mb: float = Field(128.0, ge=0.0, description="MiB of states that a replica keeps for text that comes again.")
+    cache_mb: float = Field(256.0, ge=0.0, description="MiB of states that a replica keeps for text that comes again.")
 
     @field_validator("heads")
     @classmethod

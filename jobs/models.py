@@ -144,10 +144,12 @@ def fetch(source: str, target: str, *, pickled: bool = False) -> Fetched:
     Raises:
         RequestError: it cannot be had, is no checkpoint, or the target holds something.
     """
+    if not target:
+        raise RequestError("--to is empty: name a new folder")
     folder = Path(target)
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RequestError(f"{target} holds something already: name a new folder with --to")
+            raise RequestError(f"{str(target)!r} holds something already: name a new folder with --to")
         found, revision = find(source, pickled=pickled)
         was_pickled = pickled and not safetensors_in(found)
         if was_pickled:

@@ -17,7 +17,7 @@ from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
 from transforms.clinical_bert.backends.precision import NEEDS
-from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, resolve, shipped
+from transforms.clinical_bert.checkpoints import SHIPPED, Checkpoint, CheckpointError, resolve, shipped
 from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.pseudonyms import Key, Pseudonyms
 from transforms.stage import Resources, Stage
@@ -46,6 +46,20 @@ def checkpoints(job: Job, heads: Iterable[str] | None = None) -> dict[str, Check
         chosen = {head: getattr(job.model, head) for head in heads}
         pickled = job.model.pickled
         return {head: resolve(spec, head, pickled=pickled) if spec else shipped(head) for head, spec in chosen.items()}
+    except CheckpointError as error:
+        raise RequestError(str(error)) from error
+
+
+def _check_tokenizers(models: Mapping[str, Checkpoint]) -> None:
+    """Raises RequestError for a checkpoint of the user's whose tokenizer cannot serve."""
+    folders = {found.folder() for found in models.values() if found.source != SHIPPED}
+    if not folders:
+        return
+    from transforms.clinical_bert.checkpoints.loading import check_tokenizer
+
+    try:
+        for folder in sorted(folders):
+            check_tokenizer(folder)
     except CheckpointError as error:
         raise RequestError(str(error)) from error
 
@@ -165,6 +179,8 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
         "assertion": (Assertion(),),
     }
     if "clinical_bert" in job.stages:
+        if "icd" in model.heads and not job.icd.masked and model.backend in ("onnx", "openvino"):
+            raise RequestError('icd.masked = false is computed by PyTorch alone: set model.backend = "torch"')
         bert = ClinicalBert(
             heads=tuple((head, models[head]) for head in model.served),
             **computing(job, models, model.served, gpus=job.ray.num_gpus),
@@ -215,6 +231,7 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
     source = ParquetSource(job.input, job.column_map(), job.split_rows)
     _ = source.files  # reads every footer
     models = checkpoints(job)
+    _check_tokenizers(models)
     output = Folder(job.output)
     if source.overlaps(job.output):
         raise RequestError(f"the output {job.output} and the input lie within each other; choose another --output")

@@ -108,6 +108,8 @@ class Files:
         for name in (output, plot):
             if name is not None and not Path(name).absolute().parent.is_dir():
                 raise RequestError(f"{name}: no such folder: {Path(name).absolute().parent}")
+            if name is not None and Path(name).is_dir():
+                raise RequestError(f"{name} is a folder: name a file in it")
         return cls(Path(output) if output is not None else None, Path(plot) if plot is not None else None)
 
     def write(self, report: EncoderReport) -> None:

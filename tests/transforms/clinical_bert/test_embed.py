@@ -110,7 +110,7 @@ def test_a_note_too_long_to_hold_is_pooled_as_it_streams(folder: Path, monkeypat
         options = EmbedOptions(pooling=pooling)  # type: ignore[arg-type]
         (held,) = embed(folder, [LONG], options, [SECTIONS])
         with monkeypatch.context() as patch:
-            patch.setattr("transforms.clinical_bert.replica._GROUP_CHARACTERS", 100)
+            patch.setattr("transforms.clinical_bert.replica._GROUP_BYTES", 100)
             (streamed,) = embed(folder, [LONG], options, [SECTIONS])
         assert [unit[:2] for unit in streamed] == [unit[:2] for unit in held]
         for one, other in zip(streamed, held, strict=True):

@@ -14,10 +14,10 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from tests.transforms.clinical_bert import families
+from tests.transforms.clinical_bert import families, tiny
 from transforms.clinical_bert.catalogue import ENCODERS
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
-from transforms.clinical_bert.checkpoints.loading import load_classifier, load_encoder, load_tokenizer
+from transforms.clinical_bert.checkpoints.loading import check_tokenizer, load_classifier, load_encoder, load_tokenizer
 from transforms.clinical_bert.checkpoints.vocabulary import is_cased
 from transforms.clinical_bert.heads.embed import EmbedOptions
 from transforms.clinical_bert.replica import Replica
@@ -294,3 +294,46 @@ def test_weights_that_are_missing_are_never_made_up(load: Any, tmp_path: Path) -
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises(CheckpointError, match=r"lacks weights of its own model: .*attention\.self\.key\.weight"):
             load(folder, torch.float32, CPU)
+
+
+@pytest.mark.parametrize("normalizer", [None, {"type": "Sequence", "normalizers": [{"type": "NFC"}]}])
+def test_any_normalizer_of_the_file_is_kept(normalizer: object, tmp_path: Path) -> None:
+    folder = word_piece(tmp_path, cased=True, kind="tokenizer.json", config=None)
+    edit(folder / "tokenizer.json", normalizer=normalizer)
+    upper, lower = (tokens.ids.tolist() for tokens in load_tokenizer(folder)(["John Pain", "john pain"]))
+    assert upper != lower
+    assert is_cased(folder)
+
+
+@pytest.mark.parametrize("where", ["model.safetensors", "heads/ner.safetensors"])
+def test_weights_that_are_not_numbers_are_refused(where: str, tmp_path: Path) -> None:
+    folder = tiny.own(tmp_path / "m")
+    weights = load_file(folder / where)
+    name = next(iter(weights))
+    weights[name] = (
+        weights[name].clone().flatten().index_fill(0, torch.tensor([0]), float("nan")).view_as(weights[name])
+    )
+    save_file(weights, folder / where, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="not numbers"):
+        Replica({"ner": resolve(str(folder), "ner")}, device="cpu")
+
+
+def test_a_tokenizer_with_more_tokens_than_the_encoder_knows_is_refused(tmp_path: Path) -> None:
+    folder = tiny.own(tmp_path / "m")
+    check_tokenizer(folder)
+    rules = json.loads((folder / "tokenizer.json").read_text())
+    rules["model"]["vocab"]["further"] = len(rules["model"]["vocab"])
+    (folder / "tokenizer.json").write_text(json.dumps(rules))
+    with pytest.raises(CheckpointError, match="do not belong together"):
+        check_tokenizer(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="cannot load the tokenizer"):
+        check_tokenizer(folder)
+
+
+def test_a_classifier_without_weights_still_embeds(tmp_path: Path) -> None:
+    folder = tiny.token_classifier(tmp_path / "m")
+    weights = {k: v for k, v in load_file(folder / "model.safetensors").items() if not k.startswith("classifier.")}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with Replica({"embed": resolve(str(folder), "embed")}, device="cpu") as replica:
+        assert replica.annotate(["fever"])["embed"][0]

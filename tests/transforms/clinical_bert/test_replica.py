@@ -38,7 +38,7 @@ def test_results_do_not_depend_on_the_block(own: Path, precision: str, monkeypat
         together = replica.annotate(notes)
         counts = replica.n_tokens
         alone = [replica.annotate([note]) for note in notes]
-        monkeypatch.setattr(module, "_GROUP_CHARACTERS", 2000)
+        monkeypatch.setattr(module, "_GROUP_BYTES", 2000)
         grouped = replica.annotate(notes[::-1])
     assert {h: [a[h][0] for a in alone] for h in together} == together
     assert {h: values[::-1] for h, values in grouped.items()} == together
@@ -159,7 +159,7 @@ def test_a_streamed_note_gives_the_same_results_and_is_counted_once(own: Path, m
     options = {"icd": CodingOptions(threshold=0.0)}
     with open_all(own, precision="fp32", options=options, cache_mb=0) as replica:
         whole, counts = replica.annotate([note]), replica.note_counts
-        monkeypatch.setattr(module, "_GROUP_CHARACTERS", 1000)
+        monkeypatch.setattr(module, "_GROUP_BYTES", 1000)
         streamed = replica.annotate([note])
         assert replica.note_counts == counts
     assert counts[0].tokens > 1000

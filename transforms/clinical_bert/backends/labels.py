@@ -85,5 +85,6 @@ def _linear_heads(folder: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
             with safe_open(path, framework="pt") as file:
                 for key in {"classifier.weight", "classifier.bias"} & {*file.keys()}:
                     parts[key] = file.get_tensor(key).float()
-        found.append((parts["classifier.weight"], parts["classifier.bias"]))
+        if len(parts) == 2:  # a checkpoint may serve as an encoder though its classifier is missing
+            found.append((parts["classifier.weight"], parts["classifier.bias"]))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 import transformers
@@ -24,10 +24,13 @@ from transformers import (
 from transforms.clinical_bert.checkpoints.big_bird import BigBird, BigBirdClassifier
 from transforms.clinical_bert.checkpoints.configs import model_type
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
-from transforms.clinical_bert.checkpoints.files import read_json, tokenizer_files
+from transforms.clinical_bert.checkpoints.files import read_json, tensor_shapes, tokenizer_files, weight_files
 from transforms.clinical_bert.checkpoints.vocabulary import normalizer_settings
 from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
+
+_UNREADABLE: Final = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError)
+"""What transformers raises over files that are not what they should be, or that ask for a package that is missing."""
 
 
 def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device, *, for_sequences: bool = False) -> Any:
@@ -102,8 +105,27 @@ def load_tokenizer(folder: Path) -> NoteTokenizer:
                 **normalizer_settings(folder),
             )
         return NoteTokenizer(tokenizer, shapes=shapes)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(f"cannot load the tokenizer of {str(folder)!r}: {type(error).__name__}") from error
+
+
+def check_tokenizer(folder: Path) -> None:
+    """Makes sure, before any work, that the tokenizer can be read and that the encoder knows each of its tokens.
+
+    Raises:
+        CheckpointError: see its message.
+    """
+    known = load_tokenizer(folder).backend.get_vocab_size(with_added_tokens=True)
+    rows = [
+        shape[0]
+        for path in weight_files(folder)
+        for name, shape in tensor_shapes(path).items()
+        if name.endswith(("word_embeddings.weight", "tok_embeddings.weight"))
+    ]
+    if rows and known > max(rows):
+        raise CheckpointError(
+            f"the tokenizer of {str(folder)!r} has {known} tokens, its encoder {max(rows)}: they do not belong together"
+        )
 
 
 def _is_big_bird(folder: Path) -> bool:
@@ -131,7 +153,7 @@ def _load(known: Any, folder: Path, dtype: torch.dtype, device: torch.device, *,
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(f"cannot load the model of {str(folder)!r}: {type(error).__name__}") from error
     finally:
         transformers.logging.set_verbosity(level)
@@ -139,4 +161,6 @@ def _load(known: Any, folder: Path, dtype: torch.dtype, device: torch.device, *,
     if missing or report["mismatched_keys"]:
         named = ", ".join(missing[:3]) or "some are of another shape"
         raise CheckpointError(f"the checkpoint {str(folder)!r} lacks weights of its own model: {named}")
+    if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+        raise CheckpointError(f"the checkpoint {str(folder)!r} holds weights that are not numbers: it is damaged")
     return model.to(device).eval()

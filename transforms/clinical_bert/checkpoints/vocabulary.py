@@ -34,6 +34,13 @@ def normalizer_settings(folder: Path) -> dict[str, Any]:
     normalizer = _normalizer(folder)
     if normalizer.get("type") == "BertNormalizer":
         return {key: normalizer[name] for key, name in _OF_NORMALIZER.items() if key not in said and name in normalizer}
+    if _is_word_piece(folder):  # any other normalizer, or none: transformers would put BERT's in its place
+        kept = {
+            "do_lower_case": _lowers(normalizer),
+            "strip_accents": _strips(normalizer),
+            "tokenize_chinese_chars": False,
+        }
+        return {key: value for key, value in kept.items() if key not in said}
     if "do_lower_case" in said or not (folder / "vocab.txt").is_file() or normalizer:
         return {}
     return {"do_lower_case": not _has_capitals(folder / "vocab.txt")}
@@ -59,6 +66,16 @@ def _config(folder: Path) -> dict[str, Any]:
 def _normalizer(folder: Path) -> dict[str, Any]:
     path = tokenizer_json(folder)
     return (read_json(path).get("normalizer") or {}) if path is not None else {}
+
+
+def _is_word_piece(folder: Path) -> bool:
+    path = tokenizer_json(folder)
+    return path is not None and (read_json(path).get("model") or {}).get("type") == "WordPiece"
+
+
+def _strips(normalizer: dict[str, Any]) -> bool:
+    parts = normalizer.get("normalizers", [])
+    return normalizer.get("type") == "StripAccents" or any(map(_strips, parts))
 
 
 def _lowers(normalizer: dict[str, Any]) -> bool:

@@ -55,6 +55,8 @@ def open_head(
         return token_head(folder, tokenizer, device, options or TokenOptions())
     about = read_json(description)
     weights = {key: value.to(device) for key, value in load_file(description.with_suffix(".safetensors")).items()}
+    if not all(bool(weight.isfinite().all()) for weight in weights.values() if weight.is_floating_point()):
+        raise CheckpointError(f"head {name!r} of the checkpoint holds weights that are not numbers: it is damaged")
     labels = [str(label) for label in about["labels"]]
     kind = HEADS[name].kind
     try:

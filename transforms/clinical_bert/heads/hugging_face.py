@@ -38,6 +38,8 @@ def token_head(folder: Path, tokenizer: NoteTokenizer, device: torch.device, opt
         weight, bias = tensors[last]["weight"], tensors[last]["bias"]
     except KeyError as error:
         raise CheckpointError(f"the checkpoint {str(folder)!r} lacks {last}.{error.args[0]}") from error
+    if not all(bool(tensor.isfinite().all()) for of_module in tensors.values() for tensor in of_module.values()):
+        raise CheckpointError(f"the classifier of {str(folder)!r} holds weights that are not numbers: it is damaged")
     project = _modules(folder, {name: tensors[name] for name in before}) if before else None
     return TokenHead(label_names(config, str(folder)), weight, bias, options.reader(tokenizer), options, project)
 
