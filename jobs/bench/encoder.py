@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -149,13 +150,13 @@ class _Run:
         facts: dict[str, Any] = {
             "bench": "encoder",
             "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            "command": bench.command,
-            "input": bench.job.input,
+            "command": shlex.join(_portable(part) for part in shlex.split(bench.command)),
+            "input": _portable(bench.job.input),
             "notes": len(texts),
             "tokens": sum(block.tokens for blocks in rounds for block in blocks),
             "device": self._device.type,
             "threads": spec.model.threads,
-            "checkpoint": self._checkpoint,
+            "checkpoint": _portable(self._checkpoint),
             "model": {"parameters": self._shape.parameters, "layers": self._shape.layers, "width": self._shape.width},
         }
         facts |= self._speed(spec, rounds)
@@ -327,3 +328,9 @@ def _about(spec: ReplicaSpec) -> str:
     settings: Mapping[str, Any] = spec.model.model_dump()
     wanted = ("backend", "precision", "window", "cache_mb")
     return ", ".join(f"{name} {settings[name]}" for name in wanted if settings.get(name) is not None)
+
+
+def _portable(part: str) -> str:
+    """A local absolute path without its folders: a result is kept and shown, and they are one machine's own."""
+    option, mark, value = part.rpartition("=")
+    return f"{option}{mark}{Path(value).name}" if Path(value).is_absolute() else part

@@ -78,6 +78,8 @@ def test_figures_belong_together(notemill: Run, notes: Path, model: Path, tmp_pa
     assert entities["different"] == 0
     assert entities["entities"] > 0
     assert facts["command"].startswith("notemill bench encoder")
+    assert facts["input"] == notes.name
+    assert str(tmp_path.parent) not in json.dumps(facts)  # no folder of the machine that measured
     assert facts["versions"]["torch"]
     assert facts["cpu"]
     assert json.loads(output.read_text()) == facts
