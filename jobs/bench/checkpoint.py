@@ -8,8 +8,6 @@ bfloat16 changes more of them than it does of a trained model's.
 from __future__ import annotations
 
 import contextlib
-import logging
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +18,7 @@ import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, BertConfig
 
+from transforms.clinical_bert.backends import graphs
 from transforms.clinical_bert.checkpoints import own_head, read_json, shipped
 from transforms.clinical_bert.checkpoints.loading import load_encoder
 
@@ -103,12 +102,8 @@ def quiet() -> Iterator[None]:
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with graphs.quiet():
             yield
     finally:
-        logging.disable(disabled)
         transformers.logging.set_verbosity(level)

@@ -139,7 +139,7 @@ def _export(folder: Path, path: Path) -> None:
     given = {"input_ids": example + 1, "attention_mask": mask, "token_type_ids": torch.zeros_like(example)}
     axes = {0: torch.export.Dim("windows"), 1: torch.export.Dim("length", max=limit)}
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             torch.onnx.export(
                 model,
                 tuple(given[name] for name in names),
@@ -161,7 +161,7 @@ def _export(folder: Path, path: Path) -> None:
 def _quantize(source: Path, path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _quiet():
+    with quiet():
         quantize_dynamic(
             source,
             path,
@@ -173,7 +173,7 @@ def _quantize(source: Path, path: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences what exporters tell their developers; errors are raised all the same."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
