@@ -203,6 +203,42 @@ def evaluate_deid(
     present(evaluate(request, tagger=False if no_tagger else None), as_json=as_json)
 
 
+Split = Annotated[
+    str | None, typer.Option(help="Rows of a column split: dev, train, … or all; default: all that are not train.")
+]
+Found = Annotated[str | None, typer.Option(help="Parquet file for what was found; any fsspec URI.")]
+Config = Annotated[str | None, typer.Option(help="Job file, see README.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value of the job file, dotted.")]
+
+
+@evaluate.command("ner", epilog="Example: notemill evaluate ner --data gold.parquet --map Disease_disorder=Disease")
+def evaluate_ner(
+    data: Annotated[
+        str, typer.Option(help="Parquet with tokens and tags, or text and entities; or a folder of generated notes.")
+    ],
+    model: Annotated[list[str] | None, typer.Option(help="ner=PATH_OR_ID[@revision]; default: what ships.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A=B: what the data or the model call A is called B; repeatable."),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Count these alone, comma-separated; default: all labels of the data.")
+    ] = None,
+    split: Split = None,
+    predictions: Found = None,
+    config: Config = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """How many entities are found with exact bounds and label: precision, recall and F1 as seqeval counts."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.ner import evaluate
+
+    request = Request(data, model or (), config, set_ or (), predictions, split)
+    chosen = [label.strip() for label in labels.split(",")] if labels is not None else ()
+    present(evaluate(request, map_ or (), chosen), as_json=as_json)
+
+
 @models_app.callback(
     invoke_without_command=True, epilog="Example: notemill models --model ner=d4data/biomedical-ner-all --json"
 )

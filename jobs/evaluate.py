@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from jobs.config import Job, load, models
+from pipelines.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Request:
         config: path of a job file, so that what is measured is that job.
         settings: `key=value` of the job file.
         predictions: URI of a Parquet file for what was found; None for none.
+        split: which rows of a column `split` count; `all`, or None for those that are not `train`.
     """
 
     data: str
@@ -34,6 +36,7 @@ class Request:
     config: str | None = None
     settings: Sequence[str] = ()
     predictions: str | None = None
+    split: str | None = None
 
     def job(self, **options: Any) -> Job:
         """The job that is measured; its output is never written.
@@ -41,8 +44,19 @@ class Request:
         Raises:
             RequestError: an unknown key, a wrong value.
         """
-        asked = {"input": self.data, "output": self.data, "model": models(self.model), **options}
+        model = {**models(self.model), **options.pop("model", {})}
+        asked = {"input": self.data, "output": self.data, "engine": "local", "model": model, **options}
         return load(self.config, self.settings, asked)
+
+    def refuse_other_heads(self, *heads: str) -> None:
+        """Refuses a checkpoint for a head that the evaluation does not use.
+
+        Raises:
+            RequestError: there is one.
+        """
+        if others := sorted(set(models(self.model)) - set(heads)):
+            used = f"the head {heads[0]} alone" if len(heads) == 1 else f"the heads {', '.join(heads)}"
+            raise RequestError(f"--model {others[0]}=…: this evaluation uses {used if heads else 'no head'}")
 
 
 class Report(Protocol):

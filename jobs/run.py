@@ -162,6 +162,12 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
 
 def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
     """The job's stages, in order."""
+    made = {**reading_stages(job, models), "deidentify": deid_stages(job, models, key)}
+    return tuple(stage for name in job.stages for stage in made[name])
+
+
+def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tuple[Stage, ...]]:
+    """The job's stages that read a note's text and leave it as it is: all but `deidentify`, by name, in order."""
     # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
     from transforms.assertion.stage import Assertion
     from transforms.clinical_bert.heads.embed import EmbedOptions
@@ -174,7 +180,6 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
     model = job.model
     made: dict[str, tuple[Stage, ...]] = {
         "validate": (Validate(max_characters=job.max_characters),),
-        "deidentify": deid_stages(job, models, key),
         "sections": (Sections(),),
         "assertion": (Assertion(),),
     }
@@ -193,7 +198,7 @@ def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage,
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )
         made["clinical_bert"] = (bert,)
-    return tuple(stage for name in job.stages for stage in made[name])
+    return {name: made[name] for name in job.stages if name != "deidentify"}
 
 
 def key_from_environment() -> Key | None:

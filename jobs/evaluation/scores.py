@@ -15,11 +15,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from jobs.evaluation.bootstrap import bootstrap, ratio
 from jobs.evaluation.gold import GoldSpan
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
 from transforms.deid.spans import PhiSpan
 
-RESAMPLES: Final = 1000
 _NUMBER: Final = re.compile(r"\d+")
 _OLD_WORDS: Final = re.compile(r"ninety|nineties|nonagenarian|hundred|centenarian", re.IGNORECASE)
 _YEAR: Final = re.compile(r"\W*(?:1[89]|2[01])\d\d(?:['’]?s)?\W*")
@@ -166,32 +166,6 @@ class Scores:
         """95% bootstrap intervals over notes, of the recall of whole spans and of `masked_other`."""
         counts = np.array(self._notes, dtype=np.int64).reshape(-1, 4)
         return {"recall": bootstrap(counts[:, :2]), "masked_other": bootstrap(counts[:, 2:])}
-
-
-def bootstrap(parts: npt.NDArray[np.int64]) -> list[float] | None:
-    """The 95% percentile interval of a ratio of sums, notes drawn with replacement.
-
-    Args:
-        parts: shape (notes, 2): numerator and denominator of each note.
-
-    Returns:
-        Lower and upper bound; None where there is nothing to divide by.
-    """
-    if not parts.size or not parts[:, 1].sum():
-        return None
-    rng = np.random.default_rng(0)
-    shares = []
-    for _ in range(RESAMPLES):
-        numerator, denominator = parts[rng.integers(0, len(parts), len(parts))].sum(axis=0)
-        if denominator:
-            shares.append(numerator / denominator)
-    low, high = np.percentile(shares, (2.5, 97.5))
-    return [float(low), float(high)]
-
-
-def ratio(part: int, whole: int) -> float | None:
-    """The share, or None of nothing."""
-    return part / whole if whole else None
 
 
 def _mask(length: int, spans: Sequence[GoldSpan | PhiSpan]) -> npt.NDArray[np.bool_]:

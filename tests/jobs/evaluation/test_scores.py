@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.evaluation.bootstrap import bootstrap
 from jobs.evaluation.gold import GoldSpan
-from jobs.evaluation.scores import Scores, bootstrap, stays_as
+from jobs.evaluation.scores import Scores, stays_as
 from transforms.deid.labels import SAFE_HARBOR, LabelMap, UnknownLabelError
 from transforms.deid.spans import PhiSpan
 

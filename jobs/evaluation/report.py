@@ -1,0 +1,80 @@
+"""What all reports of evaluations have in common."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+
+from transforms.clinical_bert.checkpoints import Checkpoint
+
+_SHOWN_IDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured, on what, and how.
+
+    Attributes:
+        data: URI of the gold.
+        notes: how many were read.
+        rejected: ids of those that were given up, each with `stage/error`.
+        settings: of the stages.
+        seconds: spent in the stages.
+        figures: under the names that `--json` prints.
+    """
+
+    data: str
+    notes: int
+    rejected: tuple[tuple[Any, str], ...]
+    settings: Mapping[str, Any]
+    seconds: float
+    figures: Mapping[str, Any]
+
+    kind = "evaluation"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "evaluation": self.kind,
+            "data": self.data,
+            "notes": self.notes,
+            "rejected": {
+                "notes": len(self.rejected),
+                "reasons": dict(Counter(reason for _, reason in self.rejected)),
+                "ids": [note for note, _ in self.rejected],
+            },
+            **self.figures,
+            "settings": dict(self.settings),
+            "version": importlib.metadata.version("notemill"),
+            "seconds": round(self.seconds, 2),
+            "notes_per_second": round(self.notes / self.seconds, 2) if self.seconds else None,
+        }
+
+    def show_rejected(self, console: Console, consequence: str) -> None:
+        """Names the notes that were given up, if any, and what that means for the figures."""
+        if self.rejected:
+            shown = ", ".join(str(note) for note, _ in self.rejected[:_SHOWN_IDS])
+            more = f" and {len(self.rejected) - _SHOWN_IDS:,} more" if len(self.rejected) > _SHOWN_IDS else ""
+            console.print(f"{len(self.rejected):,} notes rejected, {consequence}: {shown}{more}", style="yellow")
+
+
+def checkpoint_facts(models: Mapping[str, Checkpoint]) -> dict[str, dict[str, str | None]]:
+    """Which weights were measured."""
+    return {
+        head: {"source": found.source, "revision": found.revision, "sha256": found.sha256}
+        for head, found in models.items()
+    }
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A share in per cent, or a dash."""
+    return "–" if value is None else f"{value:.{digits}%}"
+
+
+def between(interval: list[float] | None, digits: int = 2) -> str:
+    """An interval of shares behind its figure."""
+    return "" if interval is None else f" (95%: {share(interval[0], digits)} to {share(interval[1], digits)})"
