@@ -9,7 +9,8 @@ are dense, so that a short note asks for many; in `b` they are as sparse as in r
 Sets `c` and `d` are unseen as well: `c` has what physicians type and dictate, `d` the rest of the house, from
 nursing, social work and registration to messages, home care, letters and devices. Sets `e` and `f`, unseen too, have
 the ordinary notes that an evaluator would choose, long and sparse: `e` of a hospital, `f` of hospitals and clinics of
-many house styles, with each class in at least a dozen wordings.
+many house styles, with each class in at least a dozen wordings. Set `g` is unseen as well, ordinary notes of hospitals and
+clinics by another hand, who read neither the detector nor the other sets.
 
 What is marked (i2b2-2014 names): PATIENT (with relatives, household and other private persons), DOCTOR (all
 staff), DATE (all but a bare year), AGE (over 89 only), PHONE, FAX, EMAIL, URL, IPADDR, SSN, MEDICALRECORD,
@@ -17,7 +18,7 @@ HEALTHPLAN, ACCOUNT, LICENSE, VEHICLE, DEVICE, BIOID, PHOTO, IDNUM, USERNAME, ST
 ORGANIZATION, LOCATION-OTHER. Not marked: a state, a country, a year, a profession, an age under 90, a time of
 day, a weekday of a weekly schedule, the names of insurers and makers.
 
-    a/ to f/        the sets, each with
+    a/ to g/        the sets, each with
       lists.toml      names, places and shapes of numbers
       formats.toml    how dates, telephone numbers and addresses are written
       banks.toml      headers, footers and sentences that notes take at random
