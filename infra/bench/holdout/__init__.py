@@ -9,8 +9,8 @@ are dense, so that a short note asks for many; in `b` they are as sparse as in r
 Sets `c` and `d` are unseen as well: `c` has what physicians type and dictate, `d` the rest of the house, from
 nursing, social work and registration to messages, home care, letters and devices. Sets `e` and `f`, unseen too, have
 the ordinary notes that an evaluator would choose, long and sparse: `e` of a hospital, `f` of hospitals and clinics of
-many house styles, with each class in at least a dozen wordings. Set `g` is unseen as well, ordinary notes of hospitals and
-clinics by another hand, who read neither the detector nor the other sets.
+many house styles, with each class in at least a dozen wordings. Set `g` is unseen as well: ordinary notes of hospitals
+and clinics by another hand, who saw neither the detector nor, but for the opening lines of `a`, the other sets.
 
 What is marked (i2b2-2014 names): PATIENT (with relatives, household and other private persons), DOCTOR (all
 staff), DATE (all but a bare year), AGE (over 89 only), PHONE, FAX, EMAIL, URL, IPADDR, SSN, MEDICALRECORD,
