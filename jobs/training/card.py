@@ -29,9 +29,10 @@ _BASES: Final[dict[str, str]] = {
     )
 }
 
-
-_BASE_LINE: Final = "- Base: "
-_COMMAND_LINE: Final = "    "
+BASE_LINE: Final = "- Base: "
+"""How the line of a card begins that names the base; a later card reads it."""
+COMMAND_LINE: Final = "    "
+"""How the line of a command begins."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Facts:
 
 def write_card(path: Path, facts: Facts) -> None:
     """Writes the card in Markdown with the metadata block that the Hub reads."""
-    origin, steps = _lineage(facts)
+    origin, steps = lineage(facts.base, facts.base_folder, facts.command)
     lines = [
         "---",
         "license: apache-2.0",
@@ -82,7 +83,7 @@ def write_card(path: Path, facts: Facts) -> None:
         "One encoder that serves all of its heads in a single pass. Load it with "
         f"`notemill run --model {facts.heads[0]}=PATH`.",
         "",
-        f"{_BASE_LINE}{origin}",
+        f"{BASE_LINE}{origin}",
         "- Weights: float16 safetensors; the encoder beside this page, the heads under `heads/`",
         *(f"- `{head}`: {_labels(facts.labels[head])}" for head in facts.heads),
         *([f"- Codes: {facts.icd_release}"] if "icd" in facts.heads else []),
@@ -102,11 +103,11 @@ def write_card(path: Path, facts: Facts) -> None:
         "",
         "## How it was trained",
         "",
-        *(f"{_COMMAND_LINE}{step}" for step in steps),
+        *(f"{COMMAND_LINE}{step}" for step in steps),
         *([""] if steps else []),
         f"{'The last of these: ' if len(steps) > 1 else ''}{facts.tokens:,} tokens (padding included) in "
-        f"{facts.seconds / 60:.0f} minutes, with {_listed(facts.options)}; AdamW, bfloat16 autocast. "
-        f"{_listed(facts.versions)}.",
+        f"{facts.seconds / 60:.0f} minutes, with {listed(facts.options)}; AdamW, bfloat16 autocast. "
+        f"{listed(facts.versions)}.",
         "",
         "## Limits",
         "",
@@ -115,21 +116,28 @@ def write_card(path: Path, facts: Facts) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _listed(values: Mapping[str, Any]) -> str:
+def listed(values: Mapping[str, Any]) -> str:
+    """Names and values in one line."""
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _lineage(facts: Facts) -> tuple[str, list[str]]:
-    """The base that all began from, and every command since: a base that we trained tells its own in its card."""
-    origin, steps = _BASES.get(facts.base, facts.base), []
-    card = facts.base_folder / "README.md"
+def lineage(base: str, folder: Path, command: str) -> tuple[str, list[str]]:
+    """The base that all began from, and every command since: a base that we trained tells its own in its card.
+
+    Args:
+        base: as it was asked for.
+        folder: where it was found.
+        command: the last one; may be empty.
+    """
+    origin, steps = _BASES.get(base, base), []
+    card = folder / "README.md"
     if card.is_file():
         lines = card.read_text(encoding="utf-8").splitlines()
-        told = [line.removeprefix(_BASE_LINE) for line in lines if line.startswith(_BASE_LINE)]
+        told = [line.removeprefix(BASE_LINE) for line in lines if line.startswith(BASE_LINE)]
         if told:
             origin = told[0]
-            steps = [line.removeprefix(_COMMAND_LINE) for line in lines if line.startswith(_COMMAND_LINE + "notemill")]
-    return origin, steps + ([facts.command] if facts.command else [])
+            steps = [line.removeprefix(COMMAND_LINE) for line in lines if line.startswith(COMMAND_LINE + "notemill")]
+    return origin, steps + ([command] if command else [])
 
 
 def _labels(labels: Sequence[str]) -> str:

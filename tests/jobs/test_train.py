@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from jobs.generate import generate
-from jobs.train import _backbone, _base_folder, train
+from jobs.train import train
+from jobs.training.backbone import base_folder, load_backbone
 from jobs.training.documents import Document, mask, read
 from jobs.training.evaluation import auroc, best_threshold, coding, spans
 from jobs.training.loop import LoopOptions
@@ -249,9 +250,9 @@ def test_a_shallow_base_that_sees_word_shapes(base: str, tmp_path: Path) -> None
 
 
 def test_a_pruned_vocabulary_reads_the_same_texts_alike(tmp_path: Path) -> None:
-    folder = _base_folder("shipped")
+    folder = base_folder("shipped")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    backbone = _backbone(folder, 1, None, False)
+    backbone = load_backbone(folder, 1)
     texts = ["The patient has fever.", "Pneumonia of the left lung, pt. Kowalski"]
     before, states = NoteTokenizer(tokenizer)(texts), backbone.embeddings.word_embeddings.weight.detach().clone()
     pieces = [tokenizer.convert_ids_to_tokens(tokens.ids.tolist()) for tokens in before]

@@ -1,0 +1,1 @@
+"""Domain pre-training: masked language modelling on unlabelled notes."""

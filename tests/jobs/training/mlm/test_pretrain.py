@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+from jobs.train import train
+from jobs.training.loop import LoopOptions
+from jobs.training.mlm.loop import PretrainOptions
+from jobs.training.mlm.pretrain import pretrain
+from jobs.training.mlm.state import State
+from pipelines.errors import RequestError
+from tests.transforms.clinical_bert import tiny
+
+QUICK = PretrainOptions(length=32, batch=8, lr=2e-3, dup_factor=2, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny.own(tmp_path_factory.mktemp("base"), heads=()))
+
+
+def notes(path: Path, n: int = 60, **columns: list[Any]) -> str:
+    """Notes in which a masked word can be told from the word before it."""
+    rng = random.Random(0)
+    pairs = ["the patient", "chest pain", "fever !"]
+    texts = ["HISTORY: " + ". ".join(" ".join(rng.choices(pairs, k=4)) for _ in range(3)) for _ in range(n)]
+    pq.write_table(pa.table({"text": texts, **columns}), path)
+    return str(path)
+
+
+class Killed(BaseException):
+    """What a process does not survive."""
+
+
+def test_it_learns_and_the_model_is_a_base(base: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    out = tmp_path / "out"
+    data = notes(tmp_path / "notes.parquet")
+    summary = pretrain(
+        [data],
+        base,
+        str(out),
+        options=replace(QUICK, lr=5e-3, epochs=20),
+        device="cpu",
+        command="notemill train mlm",
+        log=lines.append,
+    )
+    assert summary is not None
+    assert summary.dev_loss is not None
+    assert summary.dev_loss_before is not None
+    assert summary.dev_loss < 0.7 * summary.dev_loss_before
+    assert summary.dev_perplexity == math.exp(summary.dev_loss)
+    assert any("the base has no head for masked words" in line for line in lines)
+    model = AutoModelForMaskedLM.from_pretrained(out)
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    inputs = tokenizer("the patient chest [MASK] fever ! the patient", return_tensors="pt")
+    with torch.no_grad():
+        found = model.eval()(**inputs).logits[0, inputs["input_ids"][0] == tokenizer.mask_token_id].argmax()
+    assert tokenizer.convert_ids_to_tokens([int(found)]) == ["pain"]
+    records = [json.loads(line) for line in (out / "losses.jsonl").read_text().splitlines()]
+    assert records[-1] == {
+        "step": summary.steps,
+        "dev_loss": summary.dev_loss,
+        "dev_perplexity": summary.dev_perplexity,
+    }
+    assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
+    card = (out / "README.md").read_text()
+    assert f"{summary.dev_loss:.4f} after" in card
+    assert not (tmp_path / "out.training").exists()
+
+    labelled = tmp_path / "labelled.parquet"
+    tokens = [["the", "patient", "fever"]] * 40
+    pq.write_table(pa.table({"tokens": tokens, "tags": [["O", "O", "B-Disease"]] * 40}), labelled)
+    options = LoopOptions(epochs=1, batch_tokens=512, window=48)
+    train(["ner"], str(labelled), str(out), str(tmp_path / "ner"), options=options, command="notemill train ner")
+    assert "notemill train mlm" in (tmp_path / "ner/README.md").read_text()
+
+
+def test_killed_it_goes_on_as_if_it_had_not_been(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = notes(tmp_path / "notes.parquet")
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    pretrain([data], base, str(whole), options=QUICK, save_steps=4, device="cpu")
+    save = State.save
+
+    def killed_after_eight(self: State, progress: Any, *rest: Any) -> None:
+        save(self, progress, *rest)
+        if progress.step == 8:
+            raise Killed
+
+    monkeypatch.setattr(State, "save", killed_after_eight)
+    with pytest.raises(Killed):
+        pretrain([data], base, str(resumed), options=QUICK, save_steps=4, device="cpu")
+    monkeypatch.undo()
+    assert not resumed.exists()
+    AutoModelForMaskedLM.from_pretrained(tmp_path / "resumed.training/checkpoint-8")
+    with pytest.raises(RequestError, match="with other lr: give the same command"):
+        pretrain([data], base, str(resumed), options=PretrainOptions(length=32, batch=8, dup_factor=2, epochs=2))
+    lines: list[str] = []
+    pretrain([data], base, str(resumed), options=QUICK, save_steps=4, device="cpu", log=lines.append)
+    assert "goes on from step 8" in lines
+    before, after = (load_file(folder / "model.safetensors") for folder in (whole, resumed))
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+    losses = [
+        [(r["step"], r.get("loss"), r.get("dev_loss")) for r in map(json.loads, path.read_text().splitlines())]
+        for path in (whole / "losses.jsonl", resumed / "losses.jsonl")
+    ]
+    assert losses[0] == losses[1]
