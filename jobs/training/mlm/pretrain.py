@@ -212,14 +212,15 @@ class _Training:
         if self._records is None:
             return
         step = self.progress.step
-        if done or step % _RECORD_EVERY == 0:
+        saves = done or step % self._save_steps == 0
+        if saves or step % _RECORD_EVERY == 0:
             mean = sum(self._since) / len(self._since)
             self._since.clear()
             seconds = round(self.progress.seconds, 1)
             self._records.add(
                 {"step": step, "loss": mean, "lr": lr, "tokens": self.progress.tokens, "seconds": seconds}
             )
-        if done or step % self._save_steps == 0:
+        if saves:
             self._measure()
             self._records.draw(self.state.curve)
             self.state.save(self.progress, self._optimizer, partial(_save, self.model, self.tokenizer))

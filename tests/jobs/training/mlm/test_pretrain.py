@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def notes(path: Path, n: int = 60, **columns: list[Any]) -> str:
-    """Notes in which a masked word can be told from the word before it."""
-    rng = random.Random(0)
-    pairs = ["the patient", "chest pain", "fever !"]
-    texts = ["HISTORY: " + ". ".join(" ".join(rng.choices(pairs, k=4)) for _ in range(3)) for _ in range(n)]
+    """Notes in which a masked word can be told from the words beside it."""
+    words = ["the", "patient", "chest", "pain", "fever"]
+    texts = ["HISTORY: " + " ".join((words * 12)[i % 5 : i % 5 + 40]) for i in range(n)]
     pq.write_table(pa.table({"text": texts, **columns}), path)
     return str(path)
 
@@ -51,7 +49,7 @@ def test_it_learns_and_the_model_is_a_base(base: str, tmp_path: Path) -> None:
         [data],
         base,
         str(out),
-        options=replace(QUICK, lr=5e-3, epochs=20),
+        options=replace(QUICK, lr=5e-3, epochs=12),
         device="cpu",
         command="notemill train mlm",
         log=lines.append,
@@ -59,12 +57,11 @@ def test_it_learns_and_the_model_is_a_base(base: str, tmp_path: Path) -> None:
     assert summary is not None
     assert summary.dev_loss is not None
     assert summary.dev_loss_before is not None
-    assert summary.dev_loss < 0.7 * summary.dev_loss_before
+    assert summary.dev_loss < 0.3 * summary.dev_loss_before
     assert summary.dev_perplexity == math.exp(summary.dev_loss)
     assert any("the base has no head for masked words" in line for line in lines)
-    model = AutoModelForMaskedLM.from_pretrained(out)
-    tokenizer = AutoTokenizer.from_pretrained(out)
-    inputs = tokenizer("the patient chest [MASK] fever ! the patient", return_tensors="pt")
+    model, tokenizer = AutoModelForMaskedLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
+    inputs = tokenizer("the patient chest [MASK] fever the patient chest", return_tensors="pt")
     with torch.no_grad():
         found = model.eval()(**inputs).logits[0, inputs["input_ids"][0] == tokenizer.mask_token_id].argmax()
     assert tokenizer.convert_ids_to_tokens([int(found)]) == ["pain"]
