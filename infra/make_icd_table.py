@@ -32,8 +32,9 @@ def main() -> None:
     text.write(f"# ICD-10-CM, release of {release()}\n")
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["code", "billable", "description"])
-    for code in icd.get_all_codes(with_dots=True):
-        if icd.is_chapter(code) or icd.is_block(code):
+    for code in dict.fromkeys(icd.get_all_codes(with_dots=True)):
+        # B20 and some more are a block and its only category in one.
+        if icd.is_chapter(code) or (icd.is_block(code) and not icd.is_category(code)):
             continue
         rows.writerow([code, int(icd.is_leaf(code)), icd.get_description(code)])
     # No time stamp and no name inside, so that the bytes are stable.

@@ -15,7 +15,7 @@ def test_codes_of_the_stated_release() -> None:
     assert table.description("E11.9") == "Type 2 diabetes mellitus without complications"
 
 
-@pytest.mark.parametrize("code", ["E11.9", "I10", "S52.521A", "Z99.2"])
+@pytest.mark.parametrize("code", ["E11.9", "I10", "S52.521A", "Z99.2", "B20", "Z66"])
 def test_billable(code: str) -> None:
     assert CodeTable.shipped().is_billable(code)
 
