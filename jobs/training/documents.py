@@ -16,10 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import fsspec
+import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from jobs.training import rows
 from pipelines.errors import RequestError
+from pipelines.io.source import find_files
 from transforms.clinical_bert.heads.labels import OUTSIDE, decode, split_label
 from transforms.icd.table import CodeTable
 
@@ -69,7 +72,7 @@ def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[Data
     """Reads what serves the heads.
 
     Args:
-        uri: a Parquet file, a folder of `notemill generate`, or a folder of public corpora.
+        uri: a Parquet file, a folder of them or a glob, a folder of `notemill generate`, or of public corpora.
         heads: names of heads.
         only_dev: every document is dev.
 
@@ -79,15 +82,12 @@ def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[Data
     fs, path = fsspec.core.url_to_fs(uri)
     if fs.isdir(f"{path}/gold"):
         sets = _generated(fs, path, heads)
-    elif fs.isfile(path):
-        sets = [_parquet(fs, path, _head_of_file(fs, path, heads))]
     else:
-        found = [(head, f"{path}/{name}") for head in heads for name in _LAYOUT.get(head, ())]
-        sets = [_parquet(fs, file, head) for head, file in found if fs.isfile(file)]
-    if not sets:
-        raise RequestError(
-            f"no data for {', '.join(heads)} in {uri!r}: name a Parquet file or a folder of generated notes"
-        )
+        corpora = [(head, f"{path}/{name}") for head in heads for name in _LAYOUT.get(head, ())]
+        sets = [_parquet(fs, file, file.rsplit("/", 1)[-1], [head]) for head, file in corpora if fs.isfile(file)]
+        if not sets:
+            files = sorted(find_files(fs, path, uri).items())
+            sets = [_parquet(fs, file, name, heads) for name, file in files]
     if only_dev:
         return [DataSet(data.name, [], data.train + data.dev, data.about) for data in sets]
     return sets
@@ -125,66 +125,47 @@ def mask(text: str, phi: Sequence[GoldSpan], spans: Sequence[GoldSpan]) -> tuple
     return "".join(pieces), moved
 
 
-def _parquet(fs: Any, path: str, head: str) -> DataSet:
-    name = path.rsplit("/", 1)[-1].removesuffix(".parquet")
-    with fs.open(path, "rb") as file:
-        rows = pq.read_table(file).to_pylist()
-    splits: dict[str, list[Document]] = {"train": [], "dev": []}
-    by_split: dict[str, list[tuple[int, dict[str, Any]]]] = {"train": [], "dev": []}
-    for number, row in enumerate(rows):
+def _parquet(fs: Any, path: str, name: str, heads: Sequence[str]) -> DataSet:
+    try:
+        with fs.open(path, "rb") as file:
+            table = pq.read_table(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RequestError(f"{name} is not a readable Parquet file ({type(error).__name__})") from error
+    head = rows.head_of(table.schema, heads, name)
+    name = name.removesuffix(".parquet")
+    by_split: dict[str, list[tuple[str, dict[str, Any]]]] = {"train": [], "dev": []}
+    others = 0
+    for number, row in enumerate(table.to_pylist()):
         split = row.get("split") or ("dev" if number % _DEV_EVERY == _DEV_EVERY - 1 else "train")
         if split in by_split:
-            by_split[split].append((number, row))
-    for split, of_split in by_split.items():
-        if head in TOKEN_HEADS and rows and "tokens" in rows[0]:
-            splits[split] = list(_packed(of_split, name, head))
+            by_split[split].append((f"{name}, row {number}", row))
         else:
-            splits[split] = [_document(row, number, name, head) for number, row in of_split]
-    return DataSet(name, splits["train"], splits["dev"])
+            others += 1
+    if head in TOKEN_HEADS and "tokens" in table.column_names:
+        iob2 = rows.is_iob2(table["tags"].to_pylist())
+        splits = {split: list(_packed(of_split, name, head, iob2)) for split, of_split in by_split.items()}
+    else:
+        splits = {split: [_document(row, place, name, head) for place, row in by_split[split]] for split in by_split}
+    about = f"{others} rows of other splits left out" if others else ""
+    return DataSet(name, splits["train"], splits["dev"], about)
 
 
-def _head_of_file(fs: Any, path: str, heads: Sequence[str]) -> str:
-    with fs.open(path, "rb") as file:
-        try:
-            columns = set(pq.read_schema(file).names)
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{path!r} is not a Parquet file ({type(error).__name__})") from error
-    needs = {"icd": [{"codes"}], "readmission": [{"text", "label"}]}
-    tokens = [{"tokens", "tags"}, {"text", "entities"}]
-    fitting = [head for head in heads if any(need <= columns for need in needs.get(head, tokens))]
-    if len(fitting) != 1:
-        raise RequestError(
-            f"{path!r} has the columns {', '.join(sorted(columns))}, which fit {' and '.join(fitting) or 'none'} "
-            "of the heads asked for: token heads need tokens and tags, or text and entities; icd text and codes; "
-            "readmission text and label"
-        )
-    return fitting[0]
-
-
-def _document(row: dict[str, Any], number: int, name: str, head: str) -> Document:
-    text = row.get("text") or row.get("text_en")
-    if not text:
-        raise RequestError(f"{name}, row {number}: the document is empty")
+def _document(row: dict[str, Any], place: str, name: str, head: str) -> Document:
+    text = rows.text_of(row, place)
     if head == "icd":
-        return Document(text, name, codes=frozenset(row["codes"] or ()))
+        return Document(text, name, codes=rows.codes_of(row, CodeTable.shipped(), place))
     if head == "readmission":
-        return Document(text, name, readmitted=bool(row["label"]))
-    spans = [(entity["start"], entity["end"], entity["label"]) for entity in row["entities"] or ()]
-    for start, end, _ in spans:
-        if not 0 <= start < end <= len(text):
-            raise RequestError(f"{name}, row {number}: an entity at {start}:{end} lies outside its text")
-    return Document(text, name, spans={head: spans})
+        return Document(text, name, readmitted=rows.readmitted_of(row, place))
+    return Document(text, name, spans={head: rows.spans_of(row, text, head, place)})
 
 
-def _packed(rows: Sequence[tuple[int, dict[str, Any]]], name: str, head: str) -> Iterator[Document]:
+def _packed(of_split: Sequence[tuple[str, dict[str, Any]]], name: str, head: str, iob2: bool) -> Iterator[Document]:
     """Sentences that stand together become one document, so that each is read in its surroundings."""
     lines: list[str] = []
     spans: list[GoldSpan] = []
     length = 0
-    for number, row in rows:
-        tokens, tags = row["tokens"], row["tags"]
-        if len(tokens) != len(tags):
-            raise RequestError(f"{name}, row {number}: {len(tokens)} tokens and {len(tags)} tags")
+    for place, row in of_split:
+        tokens, tags = rows.words_of(row, head, iob2, place)
         if lines and length + sum(map(len, tokens)) + len(tokens) > _PACK_CHARACTERS:
             yield Document("\n".join(lines), name, spans={head: spans})
             lines, spans, length = [], [], 0
@@ -208,8 +189,8 @@ def labels_of(documents: Iterable[Document], head: str) -> set[str]:
 
 def _generated(fs: Any, path: str, heads: Sequence[str]) -> list[DataSet]:
     def table(name: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = pyarrow.dataset.dataset(f"{path}/{name}", filesystem=fs).to_table().to_pylist()
-        return rows
+        found: list[dict[str, Any]] = pyarrow.dataset.dataset(f"{path}/{name}", filesystem=fs).to_table().to_pylist()
+        return found
 
     phi: dict[str, list[GoldSpan]] = defaultdict(list)
     for row in table("gold/phi"):

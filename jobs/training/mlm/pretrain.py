@@ -244,8 +244,8 @@ def _prepare(
     say: Callable[[str], None],
 ) -> tuple[Any, Any]:
     """Writes the sequences; gives the model and its tokenizer, with a smaller vocabulary if one is asked for."""
-    if options.length > positions(read_json(folder / "config.json")):
-        raise RequestError(f"--length {options.length}: the base reads {positions(read_json(folder / 'config.json'))}")
+    if options.length > (most := positions(read_json(folder / "config.json"))):
+        raise RequestError(f"--length {options.length}: the base reads at most {most} tokens")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if tokenizer.mask_token_id is None:
         raise RequestError("--base: its tokenizer has no mask token")
