@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -24,7 +25,6 @@ TEXT: Final = ("text", "text_en")
 """Columns that may hold the text; the first that is there does."""
 
 _ICD_FORM: Final = re.compile(r"[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?")
-# W19.XXX: places kept free for a seventh character, which is missing.
 _NO_SEVENTH: Final = re.compile(r"[A-Z][0-9A-Z]{2}\.[0-9A-Z]{2}X")
 _PHI: Final = LabelMap()
 
@@ -161,10 +161,21 @@ def codes_of(row: dict[str, Any], table: CodeTable, place: str) -> frozenset[str
     for number, code in enumerate(codes):
         if not code or not _ICD_FORM.fullmatch(code):
             raise RequestError(f"{place}: code {number} is not written as ICD-10-CM is, with its dot (E11.9)")
-        free = code.rstrip("X").rstrip(".") if _NO_SEVENTH.fullmatch(code) else code
-        if code not in table and free not in table:
+        if code not in table and not _wants_characters(code, table):
             raise RequestError(f"{place}: there is no code {code} in the {table.release}")
     return frozenset(codes)
+
+
+def _wants_characters(code: str, table: CodeTable) -> bool:
+    """Whether a code is the beginning of others, or one whose seventh character is missing (W19.XXX)."""
+    free = code.rstrip("X").rstrip(".") if _NO_SEVENTH.fullmatch(code) else code
+    return free in table or code in _beginnings(table)
+
+
+@lru_cache(maxsize=1)
+def _beginnings(table: CodeTable) -> frozenset[str]:
+    """What codes of seven characters begin with, places kept free included: S19.9X of S19.9XXA."""
+    return frozenset(entry.code[:end] for entry in table if len(entry.code) == 8 for end in (5, 6, 7))
 
 
 def readmitted_of(row: dict[str, Any], place: str) -> bool:
