@@ -72,7 +72,9 @@ class Model(_Table):
     embed: str | None = None
     pickled: bool = Field(False, description="Convert pickled weights, reading tensors alone out of them.")
     heads: list[Literal["ner", "icd", "readmission", "embed"]] = ["ner", "icd", "readmission"]
-    backend: Literal["auto", "torch", "onnx", "openvino"] = Field("auto", description="What computes the encoders.")
+    backend: Literal["auto", "native", "torch", "onnx", "openvino"] = Field(
+        "auto", description="What computes the encoders."
+    )
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     compile: bool = Field(False, description="Run PyTorch's models through torch.compile.")
     window: int | None = Field(None, ge=16, description="Tokens of a window; default: what the checkpoint takes.")

@@ -100,7 +100,6 @@ def computing(job: Job, models: Mapping[str, Checkpoint], heads: Iterable[str], 
     """
     from transforms.clinical_bert.backends import BackendError
     from transforms.clinical_bert.backends.support import choose, pick_device
-    from transforms.clinical_bert.checkpoints.configs import model_type
     from transforms.clinical_bert.checkpoints.files import read_json
 
     model = job.model
@@ -108,9 +107,10 @@ def computing(job: Job, models: Mapping[str, Checkpoint], heads: Iterable[str], 
     if device == "auto" and job.engine == "ray":
         # Ray hides the GPUs from workers that it gives none; logical ones are not there at all.
         device = "cuda" if gpus and job.ray.logical_gpus is None else "cpu"
-    families = [model_type(read_json(models[head].folder() / "config.json")) for head in heads]
+    configs = [read_json(models[head].folder() / "config.json") for head in heads]
     try:
-        chosen = choose(model.backend, model.precision, pick_device(device).type, families)
+        backend = "torch" if model.compile and model.backend == "auto" else model.backend
+        chosen = choose(backend, model.precision, pick_device(device).type, configs)
     except BackendError as error:
         raise RequestError(str(error)) from error
     return {

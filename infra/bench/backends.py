@@ -54,7 +54,7 @@ def available() -> list[Computing]:
         for precision in precisions:
             computing = Computing(cast("BackendName", name), cast("Precision", precision))
             try:
-                check(computing, ["bert"])
+                check(computing, [{"model_type": "bert"}])
             except BackendError as error:
                 print(f"{name} in {precision} is left out: {error}")
                 continue

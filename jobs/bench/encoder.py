@@ -28,8 +28,7 @@ from jobs.run import checkpoints
 from pipelines.errors import RequestError
 from transforms.clinical_bert.backends import BackendError
 from transforms.clinical_bert.backends.support import choose
-from transforms.clinical_bert.checkpoints import Checkpoint, CheckpointError, positions, read_json, resolve
-from transforms.clinical_bert.checkpoints.configs import model_type
+from transforms.clinical_bert.checkpoints import CheckpointError, positions, read_json, resolve
 from transforms.clinical_bert.counts import Counts
 from transforms.clinical_bert.replica import WINDOW
 from transforms.clinical_bert.shapes import uses_shapes
@@ -122,7 +121,9 @@ class _Run:
         model = bench.job.model.model_copy(update={"threads": threads, "device": device.type})
         self._checkpoint = f"{bench.base_size}, random weights" if bench.base_size is not None else checkpoint.source
         try:
-            computing = choose(model.backend, model.precision, device.type, [self._family(checkpoint)])
+            computing = choose(
+                model.backend, model.precision, device.type, [read_json(checkpoint.folder() / "config.json")]
+            )
         except BackendError as error:
             raise RequestError(str(error)) from error
         # Named here, not left to the replica: the record says it, and the labels of random weights are not checked.
@@ -133,10 +134,6 @@ class _Run:
         self._setting = Setting(plain, positions(read_json(plain / "config.json")), threads, str(device), scratch)
         self._shape = Shape.of(plain)
         self._cutter = Cutter(self._setting.tokenizer(), self._setting.positions - 2)
-
-    @staticmethod
-    def _family(checkpoint: Checkpoint) -> str:
-        return model_type(read_json(checkpoint.folder() / "config.json"))
 
     def measure(self, texts: Sequence[str]) -> EncoderReport:
         """Everything that was asked for."""

@@ -50,15 +50,18 @@ def open_backend(
         CheckpointError: the checkpoint cannot be read, or lacks weights of its encoder.
     """
     from transforms.clinical_bert.backends.support import Computing, check, choose, pick_device
-    from transforms.clinical_bert.checkpoints.configs import model_type
     from transforms.clinical_bert.checkpoints.files import read_json
 
     where = pick_device(str(device))
-    family = model_type(read_json(folder / "config.json"))
-    computing = choose(backend, precision, where.type, [family])
-    check(computing, [family])
+    configs = [read_json(folder / "config.json")]
+    if compiled and backend == "auto":
+        backend = "torch"
+    computing = choose(backend, precision, where.type, configs)
+    check(computing, configs)
     if compiled and computing == ("torch", "int8"):
         raise BackendError("int8 does not run through torch.compile: set model.compile = false, or another precision")
+    if compiled and computing.backend == "native":
+        raise BackendError("backend 'native' does not run through torch.compile: set model.compile = false")
     made = _open(folder, computing, where, compiled, for_sequences)
     if computing.precision == "fp32" or not (precision == "auto" if check_labels is None else check_labels):
         return made
@@ -86,8 +89,14 @@ def _open(folder: Path, computing: Computing, device: torch.device, compiled: bo
         from transforms.clinical_bert.backends.openvino import OpenVinoEncoder
 
         return OpenVinoEncoder(folder, computing.precision)
-    from transforms.clinical_bert.backends.pytorch import open_pytorch
     from transforms.clinical_bert.checkpoints.loading import load_encoder
+
+    if computing.backend == "native":
+        from transforms.clinical_bert.backends.native.encoder import NativeEncoder
+
+        model = load_encoder(folder, torch.float32, device, for_sequences=for_sequences)
+        return NativeEncoder(model, quantized=computing.precision == "int8")
+    from transforms.clinical_bert.backends.pytorch import open_pytorch
 
     dtype = torch.bfloat16 if computing.precision == "bf16" else torch.float32
     model = load_encoder(folder, dtype, device, for_sequences=for_sequences)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-BackendName = Literal["auto", "torch", "onnx", "openvino"]
+BackendName = Literal["auto", "native", "torch", "onnx", "openvino"]
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-BACKENDS: Final = ("auto", "torch", "onnx", "openvino")
+BACKENDS: Final = ("auto", "native", "torch", "onnx", "openvino")
 PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
 
-COMPUTES: Final = {"torch": ("fp32", "bf16", "int8"), "onnx": ("fp32", "int8"), "openvino": ("fp32", "bf16")}
+COMPUTES: Final = {
+    "native": ("bf16", "int8"),
+    "torch": ("fp32", "bf16", "int8"),
+    "onnx": ("fp32", "int8"),
+    "openvino": ("fp32", "bf16"),
+}
 """The precisions of each backend."""
 
 NEEDS: Final = {
+    "native": (),
     "torch": (),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "openvino": ("onnx", "onnxscript", "openvino"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 
+from transforms.clinical_bert.backends.native import library, unfit
 from transforms.clinical_bert.backends.precision import (
     COMPUTES,
     NEEDS,
@@ -20,12 +21,22 @@ from transforms.clinical_bert.backends.precision import (
     check_names,
     exportable,
 )
+from transforms.clinical_bert.checkpoints.configs import model_type
 
 _BF16: Final = ("avx512_bf16", "amx_bf16")
 _INT8: Final = ("avx512_vnni", "avx_vnni", "amx_int8")
-_FASTEST_FIRST: Final = (("torch", "int8"), ("torch", "bf16"), ("torch", "fp32"))
+_NATIVE: Final = frozenset(("avx512_bf16", "avx512_vnni"))
+"""Attention is computed in bfloat16 there, whatever the products of its layers are."""
+
+_FASTEST_FIRST: Final = (
+    ("native", "int8"),
+    ("native", "bf16"),
+    ("torch", "int8"),
+    ("torch", "bf16"),
+    ("torch", "fp32"),
+)
 """On CPUs (infra/bench/backends.json). OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are
-faster still for large encoders, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
+faster still, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
 
 
 class Computing(NamedTuple):
@@ -54,22 +65,24 @@ def features() -> frozenset[str]:
     return frozenset(found)
 
 
-def choose(backend: BackendName, precision: Precision, device: str, families: Iterable[str] = ()) -> Computing:
+def choose(
+    backend: BackendName, precision: Precision, device: str, configs: Iterable[Mapping[str, Any]] = ()
+) -> Computing:
     """The fastest that is installed, that the processor has and that the names allow.
 
     Args:
         backend, precision: as in `[model]`; `auto` leaves the choice, but is never `int8`, whose cost in accuracy a
             few sentences do not show.
         device: `cpu` or `cuda`; only PyTorch computes on the latter.
-        families: model types of the checkpoints that are to be computed.
+        configs: of the checkpoints that are to be computed: the content of each config.json.
 
     Raises:
         BackendError: what is asked for cannot be had here.
     """
     check_names(backend, precision)
-    families = list(families)
+    configs = list(configs)
     if device == "cuda":
-        if backend in ("onnx", "openvino"):
+        if backend not in ("auto", "torch"):
             raise BackendError(f'backend {backend!r} computes on the CPU: set model.device = "cpu" or another backend')
         if precision == "int8":
             raise BackendError('on a GPU int8 is not computed: set model.precision = "bf16"')
@@ -80,28 +93,30 @@ def choose(backend: BackendName, precision: Precision, device: str, families: It
     asked = [(b, p) for b, p in pairs if backend in ("auto", b) and p in wanted]
     if backend != "auto":  # the lowest precision that it computes in is its fastest
         asked.sort(key=lambda pair: pair[1] == "fp32")
-    problems = [(pair, _problem(*pair, families)) for pair in asked]
+    problems = [(pair, _problem(*pair, configs)) for pair in asked]
     for (name, kind), problem in problems:
         if problem is None and not (precision == "auto" and kind == "bf16" and not features() & {*_BF16}):
             return Computing(cast("BackendName", name), cast("Precision", kind))
     raise BackendError(next(problem for _, problem in problems if problem is not None))
 
 
-def check(computing: Computing, families: Iterable[str] = ()) -> None:
+def check(computing: Computing, configs: Iterable[Mapping[str, Any]] = ()) -> None:
     """Raises BackendError: this machine cannot compute so."""
     check_names(*computing)
-    if (problem := _problem(*computing, list(families))) is not None:
+    if (problem := _problem(*computing, list(configs))) is not None:
         raise BackendError(problem)
 
 
-def _problem(backend: str, precision: str, families: list[str]) -> str | None:
+def _problem(backend: str, precision: str, configs: list[Mapping[str, Any]]) -> str | None:
     if missing := [package for package in NEEDS[backend] if find_spec(package) is None]:
         return (
             f"backend {backend!r} needs the package {missing[0]}: pip install 'notemill[{backend}]', or set "
             'model.backend = "torch"'
         )
-    if backend != "torch" and (unfit := [family for family in families if not exportable(family)]):
-        return f'{unfit[0]} cannot be exported to ONNX: set model.backend = "torch"'
+    if backend in ("onnx", "openvino"):
+        fixed = [family for family in map(model_type, configs) if not exportable(family)]
+        if fixed:
+            return f'{fixed[0]} cannot be exported to ONNX: set model.backend = "torch"'
     if precision == "int8" and not features() & {*_INT8}:
         # Without it, sums of products of 8-bit numbers overflow 16 bits, silently.
         return f'this processor has none of {", ".join(_INT8)}, which int8 needs: set model.precision = "fp32"'
@@ -111,4 +126,14 @@ def _problem(backend: str, precision: str, families: list[str]) -> str | None:
     if backend == "openvino" and precision == "bf16" and not features() & {*_BF16}:
         # OpenVINO would compute in float32 and say nothing.
         return f'this processor has none of {", ".join(_BF16)}, which bf16 needs: set model.precision = "fp32"'
-    return None
+    return _native_problem(configs) if backend == "native" else None
+
+
+def _native_problem(configs: list[Mapping[str, Any]]) -> str | None:
+    for config in configs:
+        if (reason := unfit(model_type(config), config)) is not None:
+            return f"backend 'native' does not compute this encoder: {reason}; set model.backend = 'torch'"
+    if lacking := sorted(_NATIVE - features()):
+        return f"this processor has no {lacking[0]}, which backend 'native' needs: set model.backend = 'torch'"
+    reason = library.problem()
+    return None if reason is None else f"backend 'native' {reason}; or set model.backend = 'torch'"

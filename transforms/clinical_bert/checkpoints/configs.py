@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from transforms.clinical_bert.checkpoints.errors import CheckpointError
@@ -17,7 +18,7 @@ _FROM_PADDING: Final = frozenset(
 """Model types that count positions from the padding id plus one."""
 
 
-def model_type(config: dict[str, Any]) -> str:
+def model_type(config: Mapping[str, Any]) -> str:
     """The family of the encoder, a key of `catalogue.ENCODERS` where it is a known one.
 
     The first BERTs, BlueBERT among them, were saved before configs named a type.

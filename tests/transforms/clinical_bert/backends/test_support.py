@@ -8,6 +8,7 @@ import torch
 from transforms.clinical_bert.backends import BackendError, support
 from transforms.clinical_bert.backends.support import Computing, check, choose
 
+BERT = {"model_type": "bert", "intermediate_size": 3072}
 ALL = frozenset(("avx512_bf16", "avx512_vnni"))
 
 
@@ -17,6 +18,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> object:
 
     def set_up(features: frozenset[str] = ALL, *, without: tuple[str, ...] = ()) -> None:
         monkeypatch.setattr(support, "features", lambda: features)
+        monkeypatch.setattr(support.library, "problem", lambda: "needs a compiler" if "c++" in without else None)
         monkeypatch.setattr(support, "find_spec", lambda name: None if name in without else object())
 
     set_up()
@@ -26,9 +28,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> object:
 @pytest.mark.parametrize(
     ("features", "without", "expected"),
     [
-        (ALL, (), ("torch", "bf16")),
-        (ALL, ("openvino",), ("torch", "bf16")),
-        (ALL, ("openvino", "onnxruntime"), ("torch", "bf16")),
+        (ALL, (), ("native", "bf16")),
+        (ALL, ("openvino", "onnxruntime"), ("native", "bf16")),
+        (ALL, ("c++",), ("torch", "bf16")),
+        (frozenset(["avx512_bf16"]), (), ("torch", "bf16")),
         (frozenset(["avx_vnni"]), (), ("torch", "fp32")),
         (frozenset(["avx_vnni"]), ("onnxruntime",), ("torch", "fp32")),
         (frozenset(), (), ("torch", "fp32")),
@@ -36,7 +39,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> object:
 )
 def test_auto(machine: object, features: frozenset[str], without: tuple[str, ...], expected: tuple[str, str]) -> None:
     machine(features, without=without)  # type: ignore[operator]
-    assert choose("auto", "auto", "cpu", ["bert"]) == expected
+    assert choose("auto", "auto", "cpu", [BERT]) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,8 @@ def test_auto(machine: object, features: frozenset[str], without: tuple[str, ...
         ("onnx", "int8", ("onnx", "int8")),
         ("openvino", "auto", ("openvino", "bf16")),
         ("auto", "fp32", ("torch", "fp32")),
-        ("auto", "int8", ("torch", "int8")),
+        ("native", "auto", ("native", "bf16")),
+        ("auto", "int8", ("native", "int8")),
         ("openvino", "fp32", ("openvino", "fp32")),
     ],
 )
@@ -58,21 +62,34 @@ def test_half_of_it_named(backend: str, precision: str, expected: tuple[str, str
 
 @pytest.mark.usefixtures("machine")
 def test_a_family_that_no_graph_holds_goes_to_pytorch() -> None:
-    assert choose("auto", "auto", "cpu", ["bert", "longformer"]) == ("torch", "bf16")
+    assert choose("auto", "auto", "cpu", [BERT, {"model_type": "longformer"}]) == ("torch", "bf16")
     with pytest.raises(BackendError, match=r'longformer cannot be exported to ONNX: set model\.backend = "torch"'):
-        choose("onnx", "auto", "cpu", ["bert", "longformer"])
+        choose("onnx", "auto", "cpu", [BERT, {"model_type": "longformer"}])
 
 
 @pytest.mark.parametrize(
     ("asked", "features", "without", "words"),
     [
-        (("onnx", "bf16"), ALL, (), r"'onnx' computes in fp32 and int8, not in bf16: .* 'torch' or 'openvino'"),
-        (("openvino", "int8"), ALL, (), r"not in int8: take another precision, or model\.backend = 'torch' or 'onnx'"),
+        (
+            ("onnx", "bf16"),
+            ALL,
+            (),
+            r"'onnx' computes in fp32 and int8, not in bf16: .* 'native' or 'torch' or 'openvino'",
+        ),
+        (
+            ("openvino", "int8"),
+            ALL,
+            (),
+            r"not in int8: take another precision, or model\.backend = 'native' or 'torch' or 'onnx'",
+        ),
         (("onnx", "fp32"), ALL, ("onnxruntime",), r"package onnxruntime: pip install 'notemill\[onnx\]'"),
         (("onnx", "int8"), frozenset(["avx512_bf16"]), (), r"none of avx512_vnni, .* which int8 needs"),
         (("torch", "int8"), frozenset(["avx512_bf16"]), (), r"none of avx512_vnni, .* which int8 needs"),
         (("openvino", "bf16"), frozenset(["avx512_vnni"]), (), r"none of avx512_bf16, .* which bf16 needs"),
-        (("tensorrt", "fp32"), ALL, (), r"backend 'tensorrt' is none of auto, torch, onnx, openvino"),
+        (("tensorrt", "fp32"), ALL, (), r"backend 'tensorrt' is none of auto, native, torch, onnx, openvino"),
+        (("native", "fp32"), ALL, (), r"'native' computes in bf16 and int8, not in fp32: .* 'torch' or 'onnx'"),
+        (("native", "int8"), frozenset(["avx512_vnni"]), (), r"no avx512_bf16, which backend 'native' needs"),
+        (("native", "bf16"), ALL, ("c++",), r"'native' needs a compiler; or set model\.backend = 'torch'"),
         (("torch", "fp8"), ALL, (), r"precision 'fp8' is none of auto, fp32, bf16, int8"),
     ],
 )

@@ -1,0 +1,171 @@
+"""Layers in C++ against transformers' own forward, for every family that is built like BERT."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.transforms.clinical_bert.backends import encoders
+from transforms.clinical_bert.backends import BackendError, open_backend
+from transforms.clinical_bert.backends.native import FAMILIES, library, unfit
+from transforms.clinical_bert.backends.native.encoder import NativeEncoder
+from transforms.clinical_bert.backends.support import choose, features
+
+LENGTHS = (7, 33, 2, 80, 33, 16, 48, 7, 7, 50, 64, 3)
+NAMES = sorted(name for name in encoders.CONFIGS if encoders.model(name).config.model_type in FAMILIES)
+BERT = {"model_type": "bert", "hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 96}
+
+computes = pytest.mark.skipif(
+    not {"avx512_bf16", "avx512_vnni"} <= features() or library.compiler() is None,
+    reason="needs AVX512-BF16, VNNI and a C++ compiler",
+)
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """The library is looked for again, before the test and after it."""
+    library.problem.cache_clear()
+    yield
+    library.problem.cache_clear()
+
+
+def test_every_family_is_here() -> None:
+    assert len(NAMES) == len(FAMILIES)
+
+
+@computes
+@pytest.mark.parametrize(("quantized", "least"), [(False, 0.9995), (True, 0.998)])
+@pytest.mark.parametrize("family", NAMES)
+def test_states_are_near_those_of_transformers(family: str, quantized: bool, least: float) -> None:
+    batch = encoders.windows(*LENGTHS)
+    expected = encoders.expected(encoders.model(family), batch)
+    backend = NativeEncoder(encoders.model(family), quantized=quantized)
+    states = backend(batch)
+    assert (backend.dtype, backend.width) == (states.dtype, states.shape[1]) == (torch.bfloat16, encoders.WIDTH)
+    assert torch.cosine_similarity(states.float(), expected).min() > least
+    assert (states.float() - expected).abs().mean() < 0.1 * expected.std()
+
+
+@computes
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_states_do_not_depend_on_neighbours_or_threads(quantized: bool, threads: int) -> None:
+    backend = NativeEncoder(encoders.model("Bert"), quantized=quantized)
+    batch = encoders.windows(*LENGTHS)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together = backend(batch)
+    finally:
+        torch.set_num_threads(before)
+    for part, states in zip(encoders.parts(batch), together.split(batch.lengths), strict=True):
+        assert torch.equal(backend(part), states)
+
+
+@computes
+@pytest.mark.parametrize("quantized", [False, True])
+def test_long_windows_and_word_shapes(quantized: bool) -> None:
+    """Widths that fill no panel of weights, more positions than a block of queries, and token types."""
+    changes: dict[str, Any] = {
+        "max_position_embeddings": 512,
+        "num_attention_heads": 4,
+        "hidden_size": 72,
+        "intermediate_size": 100,
+        "type_vocab_size": 10,
+    }
+    batch = encoders.windows(512, 431, 390, 431, 20, types=10)
+    expected = encoders.expected(encoders.model("Bert", **changes), batch)
+    backend = NativeEncoder(encoders.model("Bert", **changes), quantized=quantized)
+    states = backend(batch)
+    assert torch.cosine_similarity(states.float(), expected).min() > 0.995
+    for part, of_window in zip(encoders.parts(batch), states.split(batch.lengths), strict=True):
+        assert torch.equal(backend(part), of_window)
+
+
+@computes
+def test_weights_of_zeros_and_great_ones() -> None:
+    """No output is divided by 0, and sums of whole numbers do not overflow."""
+
+    def made() -> Any:
+        model = encoders.model("Bert", intermediate_size=4096)
+        layer = model.encoder.layer[0]
+        with torch.no_grad():
+            layer.intermediate.dense.weight[5] = 0
+            layer.output.dense.weight.mul_(1e3)
+            layer.attention.output.dense.weight.mul_(1e-20)
+        return model
+
+    batch = encoders.windows(40, 9)
+    states = NativeEncoder(made(), quantized=True)(batch)
+    assert torch.cosine_similarity(states.float(), encoders.expected(made(), batch)).min() > 0.99
+
+
+@computes
+@pytest.mark.usefixtures("anew")
+def test_it_is_compiled_once_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
+    # What is loaded into a process stays there, and cannot be registered a second time.
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: loaded.append(path))
+    loaded: list[Path] = []
+    with caplog.at_level(logging.INFO):
+        assert library.problem() is None
+        library.problem.cache_clear()
+        assert library.problem() is None
+    assert caplog.text.count("compiling the native layers") == 1
+    assert loaded[0] == loaded[1]
+    assert [path.suffix for path in (tmp_path / "native").iterdir() if path.suffix != ".lock"] == [".so"]
+
+
+@pytest.mark.usefixtures("anew")
+def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
+    monkeypatch.setenv("CXX", "false")
+    assert "cannot be compiled with false (CalledProcessError)" in str(library.problem())
+    assert not list((tmp_path / "native").glob("*.so"))
+    library.problem.cache_clear()
+    monkeypatch.setenv("CXX", "no-such-compiler -O9")
+    assert "cannot be compiled with no-such-compiler (FileNotFoundError)" in str(library.problem())
+    library.problem.cache_clear()
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "needs a C++ compiler: none of c++, g++, clang++ is on the path" in str(library.problem())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"model_type": "longformer"}, "longformer is not built like BERT"),
+        ({"hidden_act": "relu"}, "its activation is relu"),
+        ({"position_embedding_type": "relative_key"}, "relative"),
+        ({"hidden_size": 66}, "multiples of 4"),
+        ({"num_attention_heads": 64}, "multiples of 4"),
+        ({"intermediate_size": 90}, "multiples of 4"),
+        ({"is_decoder": True}, "not an encoder"),
+    ],
+)
+def test_what_is_computed(changes: dict[str, Any], reason: str | None) -> None:
+    config = BERT | changes
+    found = unfit(config["model_type"], config)
+    assert found is None if reason is None else reason in str(found)
+
+
+@computes
+def test_what_is_not_goes_to_pytorch(tmp_path: Path) -> None:
+    config = BERT | {"hidden_act": "relu"}
+    assert choose("auto", "auto", "cpu", [BERT]) == ("native", "bf16")
+    assert choose("auto", "auto", "cpu", [BERT, config]) == ("torch", "bf16")
+    with pytest.raises(BackendError, match=r"its activation is relu, not gelu; set model\.backend = 'torch'"):
+        choose("native", "auto", "cpu", [config])
+    folder = encoders.save(tmp_path, "Bert")
+    with pytest.raises(BackendError, match=r"'native' does not run through torch\.compile"):
+        open_backend(folder, backend="native", compiled=True)
+    for precision in ("bf16", "int8"):
+        assert isinstance(open_backend(folder, backend="native", precision=precision), NativeEncoder)  # type: ignore[arg-type]

@@ -1,0 +1,88 @@
+"""Compile `layers.cpp` where a C++ compiler is at hand, and load it as an operator of PyTorch.
+
+What was compiled is kept in the cache folder under the digest of the source, the compiler's flags and PyTorch's
+version, so that a machine does it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import torch
+from filelock import FileLock
+
+from transforms.clinical_bert.checkpoints.converting import cache_folder
+
+SOURCE: Final = Path(__file__).with_name("layers.cpp")
+COMPILERS: Final = ("c++", "g++", "clang++")
+
+# No -march=native: the cache folder may be shared with machines that have less. None of -ffast-math, which would take
+# an infinity for a number.
+_FLAGS: Final = (
+    *("-O3", "-std=c++20", "-fPIC", "-shared", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"),
+    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"),
+    "-DAT_PARALLEL_OPENMP=1",
+)
+_SECONDS: Final = 600
+"""After which a compiler is given up."""
+
+_log = logging.getLogger(__name__)
+
+
+def compiler() -> list[str] | None:
+    """The command that compiles C++: `CXX`, or one of `COMPILERS` on the path."""
+    if given := os.environ.get("CXX"):
+        return shlex.split(given)
+    return next(([found] for name in COMPILERS if (found := shutil.which(name))), None)
+
+
+@cache
+def problem() -> str | None:
+    """Why the library cannot be had here; None where it is compiled and loaded, which is done at the first call."""
+    if platform.system() != "Linux" or platform.machine() != "x86_64":
+        return "needs Linux on x86-64"
+    command = compiler()
+    if command is None:
+        return f"needs a C++ compiler: none of {', '.join(COMPILERS)} is on the path, and CXX is not set"
+    try:
+        torch.ops.load_library(_built(command))  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        _log.info("layers.cpp: %s", error.stderr if isinstance(error, subprocess.CalledProcessError) else error)
+        return f"cannot be compiled with {command[0]} ({type(error).__name__}): a C++20 compiler with OpenMP is needed"
+    return None
+
+
+def _built(command: list[str]) -> Path:
+    """The shared library, compiled where it is not kept yet: that takes half a minute.
+
+    Raises:
+        OSError: the compiler or the cache folder is not there for us.
+        subprocess.SubprocessError: the compiler fails.
+    """
+    source = SOURCE.read_bytes()
+    home = Path(torch.__file__).parent
+    key = hashlib.sha256(repr((torch.__version__, _FLAGS)).encode() + source).hexdigest()[:32]
+    place = cache_folder() / "native" / f"{key}.so"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):  # replicas that start together do the work once
+        if not place.is_file():
+            _log.info("compiling the native layers, once for this machine")
+            with tempfile.TemporaryDirectory(prefix=".making-", dir=place.parent) as folder:
+                made = Path(folder) / place.name
+                options = [*_FLAGS, f"-I{home / 'include'}", str(SOURCE), "-o", str(made)]
+                libraries = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
+                subprocess.run(
+                    [*command, *options, *libraries], check=True, capture_output=True, text=True, timeout=_SECONDS
+                )
+                os.replace(made, place)
+    return place
