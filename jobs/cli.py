@@ -175,6 +175,49 @@ def evaluate_ner(
     present(evaluate(request, map_ or (), chosen), as_json=as_json)
 
 
+@evaluate.command("sections", epilog="Example: notemill evaluate sections --data notes_with_headings.parquet --json")
+def evaluate_sections(
+    data: Annotated[
+        str, typer.Option(help="Parquet with text and headings, or text and label; or a folder of generated notes.")
+    ],
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="LABEL=CATEGORY, for data with a column label; repeatable.")
+    ] = None,
+    split: Split = None,
+    predictions: Found = None,
+    config: Config = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """How many headings are found where they begin, and whether their sections get the right category."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.sections import evaluate
+
+    present(evaluate(Request(data, (), config, set_ or (), predictions, split), map_ or ()), as_json=as_json)
+
+
+@evaluate.command("assertion", epilog="Example: notemill evaluate assertion --data sentences.parquet --json")
+def evaluate_assertion(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Parquet with concept, sentence, negation, temporality, experiencer, or with text and entities; "
+            "or a folder of generated notes."
+        ),
+    ],
+    split: Split = None,
+    predictions: Found = None,
+    config: Config = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """How well it is told of entities whether they are negated, uncertain, historical, hypothetical, and whose."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.assertion import evaluate
+
+    present(evaluate(Request(data, (), config, set_ or (), predictions, split)), as_json=as_json)
+
+
 @models_app.callback(
     invoke_without_command=True, epilog="Example: notemill models --model ner=d4data/biomedical-ner-all --json"
 )

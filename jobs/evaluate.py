@@ -59,6 +59,22 @@ class Request:
             raise RequestError(f"--model {others[0]}=…: this evaluation uses {used if heads else 'no head'}")
 
 
+def renames(entries: Sequence[str]) -> dict[str, str]:
+    """What `--map A=B` asks for, as A -> B.
+
+    Raises:
+        RequestError: one has another form, or A is named twice.
+    """
+    names: dict[str, str] = {}
+    for entry in entries:
+        old, mark, new = entry.partition("=")
+        if not mark or not old or not new:
+            raise RequestError(f"--map takes A=B, not {entry!r}")
+        if names.setdefault(old, new) != new:
+            raise RequestError(f"--map renames {old} twice")
+    return names
+
+
 class Report(Protocol):
     """The outcome of an evaluation."""
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from jobs.evaluate import Request
+from jobs.evaluate import Request, renames
 from jobs.evaluation.bootstrap import bounds, by_unit, resampled_sums
 from jobs.evaluation.gold import GoldSpan, TokensOrEntities
 from jobs.evaluation.predictions import Predictions
@@ -116,11 +116,11 @@ def _figures(sums: npt.NDArray[np.int64], drawn: npt.NDArray[np.float64]) -> dic
     }
 
 
-def evaluate(request: Request, renames: Sequence[str] = (), labels: Sequence[str] = ()) -> NerReport:
+def evaluate(request: Request, mapped: Sequence[str] = (), labels: Sequence[str] = ()) -> NerReport:
     """Runs `sections` and `clinical_bert` over the notes and counts entities.
 
     Args:
-        renames: `A=B`: what the data or the model call A is called B.
+        mapped: `A=B`: what the data or the model call A is called B.
         labels: count these alone, under their new names; empty for all that the data have.
 
     Raises:
@@ -129,7 +129,7 @@ def evaluate(request: Request, renames: Sequence[str] = (), labels: Sequence[str
     request.refuse_other_heads("ner")
     job = request.job(model={"heads": ["ner"]})
     source = GoldSource(job.input, job.column_map(), job.split_rows, TokensOrEntities(), request.split)
-    names = _renamed(renames)
+    names = renames(mapped)
     in_data = {span.label for part in source.read() for spans in part.gold for span in spans}
     models = checkpoints(job, heads=["ner"])
     in_model = model_labels(models["ner"])
@@ -143,7 +143,7 @@ def evaluate(request: Request, renames: Sequence[str] = (), labels: Sequence[str
         raise RequestError(f"no label in common: {_both(counted, in_model)}; rename with --map A=B")
     out = Predictions(request.predictions, [source.id_field, *_FIELDS], source.files.values())
     counts = SpanCounts()
-    with Reading(job, models, ("validate", "sections", "clinical_bert"), "clinical_bert") as reading:
+    with Reading(job, models, ("validate", "sections"), ("clinical_bert",)) as reading:
         for part, done in reading.read(source.read()):
             found = [_named(entities, names) for entities in done["entities"].to_pylist()]
             for note, unit, gold, of_note in zip(part.ids, part.units, part.gold, found, strict=True):
@@ -170,17 +170,6 @@ def _named(entities: list[dict[str, Any]] | None, names: Mapping[str, str]) -> l
         (entity["start"], entity["end"], names.get(entity["label"], entity["label"]), entity["score"])
         for entity in entities or ()
     ]
-
-
-def _renamed(renames: Sequence[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for rename in renames:
-        old, mark, new = rename.partition("=")
-        if not mark or not old or not new:
-            raise RequestError(f"--map takes A=B, not {rename!r}")
-        if names.setdefault(old, new) != new:
-            raise RequestError(f"--map renames {old} twice")
-    return names
 
 
 def _both(in_data: Collection[str], in_model: Collection[str]) -> str:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import RequestError
 from pipelines.io.storage import open_filesystem
+from transforms import schema
+
+SECTION_FIELDS: Final = tuple(field for field in schema.SECTION if field.name != "title")
+"""Of a section, all but its words."""
+
+
+def kept(
+    ids: Sequence[Any], found: Sequence[Sequence[Mapping[str, Any]] | None], fields: Sequence[pa.Field]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows for `Predictions` out of a stage's column: the note's id and these fields of all that was found."""
+    for note, of_note in zip(ids, found, strict=True):
+        for one in of_note or ():
+            yield (note, *(one[field.name] for field in fields))
 
 
 class Predictions:

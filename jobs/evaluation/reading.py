@@ -29,8 +29,8 @@ class Reading:
     Args:
         job: the job; its engine has no part, for notes are read in this process.
         models: the checkpoint of each head that the stages use.
-        stages: names of those that are needed.
-        needed: one without which nothing can be measured.
+        stages: names of those that are used where the job has them.
+        needed: names of those without which nothing can be measured.
 
     Attributes:
         notes: how many were read.
@@ -38,15 +38,17 @@ class Reading:
         seconds: spent in the stages.
 
     Raises:
-        RequestError: the job leaves the stage out that is needed.
+        RequestError: the job leaves one out that is needed.
     """
 
-    def __init__(self, job: Job, models: Mapping[str, Checkpoint], stages: Collection[str], needed: str) -> None:
-        if needed not in job.stages:
-            raise RequestError(f"the job leaves the stage {needed} out, so there is nothing to measure")
-        made = reading_stages(job, models)
-        chosen = [stage for name, of_name in made.items() if name in stages for stage in of_name]
-        self._guards = [Guard(stage) for stage in chosen]
+    def __init__(
+        self, job: Job, models: Mapping[str, Checkpoint], stages: Collection[str], needed: Collection[str]
+    ) -> None:
+        if missing := sorted(set(needed) - set(job.stages)):
+            raise RequestError(f"the job leaves the stage {missing[0]} out, so there is nothing to measure")
+        chosen = job.model_copy(update={"stages": [name for name in job.stages if name in (*stages, *needed)]})
+        made = reading_stages(chosen, models)
+        self._guards = [Guard(stage) for of_name in made.values() for stage in of_name]
         self.notes = 0
         self.rejected: list[tuple[Any, str]] = []
         self.seconds = 0.0
@@ -57,6 +59,15 @@ class Reading:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for guard in self._guards:
             guard.close()
+
+    @property
+    def stages(self) -> list[str]:
+        """What the stages are, in order."""
+        return [repr(guard.stage) for guard in self._guards]
+
+    def last(self, notes: pa.Table) -> pa.Table:
+        """Notes through the last stage alone."""
+        return self._guards[-1].process(notes)
 
     def read(self, parts: Iterable[GoldNotes[G]]) -> Iterator[tuple[GoldNotes[G], pa.Table]]:
         """Each stretch of notes, and its rows with the columns that the stages add; null where a note was given up."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rich.console import Console
 
@@ -16,7 +17,7 @@ _SHOWN_IDS: Final = 10
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(ABC):
     """What was measured, on what, and how.
 
     Attributes:
@@ -35,7 +36,11 @@ class Measured:
     seconds: float
     figures: Mapping[str, Any]
 
-    kind = "evaluation"
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def show(self, console: Console) -> None:
+        """Prints what a person wants to know."""
 
     def to_json(self) -> dict[str, Any]:
         return {

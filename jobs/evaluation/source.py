@@ -137,6 +137,16 @@ class GoldSource(Generic[G]):
             return pa.field(DOC_ID, kinds.pop())
         return pa.field("note_id", pa.string())
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that all files have."""
+        first, *others = self._schemas.values()
+        return [name for name in first.names if all(name in fields.names for fields in others)]
+
+    def has(self, column: str) -> bool:
+        """Whether all files have this column."""
+        return column in self.columns
+
     def check(self) -> None:
         """Refuses an input that cannot be read.
 
