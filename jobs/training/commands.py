@@ -48,11 +48,19 @@ def heads(
     feed_forward: FeedForward = None,
     word_shapes: WordShapes = False,
     prune_vocabulary: PruneVocabulary = False,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over labelled corpora.")] = 4,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate of the backbone; default 5e-5.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Windows of 128 tokens in a batch; default 16.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over labelled corpora; default 4.")] = None,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid",
+            help="Try learning rates 2e-5, 3e-5, 5e-5, batches of 16, 32 and 2, 3, 4 epochs (of these what is not "
+            "given), and keep what is best on dev.",
+        ),
+    ] = False,
     generated_epochs: Annotated[int, typer.Option(min=1, help="Passes over generated notes.")] = 1,
-    lr: Annotated[float, typer.Option(help="Peak learning rate of the backbone.")] = 2e-4,
     head_lr: Annotated[float, typer.Option(help="Peak learning rate of the heads.")] = 1e-3,
-    batch_tokens: Annotated[int, typer.Option(min=64, help="Tokens in a batch, padding included.")] = 2048,
     seed: Annotated[int, typer.Option(help="Of order and dropout.")] = 0,
     max_minutes: MaxMinutes = None,
     freeze_backbone: Annotated[
@@ -63,34 +71,47 @@ def heads(
     """Fine-tune heads on labelled notes."""
     from dataclasses import asdict
 
+    from jobs.train import TrainSummary
     from jobs.train import train as fit
+    from jobs.training.grid import Grid, search
     from jobs.training.loop import LoopOptions
 
     options = LoopOptions(
-        epochs=epochs,
         generated_epochs=generated_epochs,
-        lr=lr,
         head_lr=head_lr,
-        batch_tokens=batch_tokens,
         seed=seed,
         max_minutes=max_minutes,
         freeze_backbone=freeze_backbone,
     )
     say = Console(stderr=True, highlight=False, soft_wrap=True).print
-    summary = fit(
-        [str(context.command.name), *(also or ())],
-        data,
-        base,
-        output,
-        dev=dev or (),
-        layers=layers,
-        feed_forward=feed_forward,
-        word_shapes=word_shapes,
-        prune_vocabulary=prune_vocabulary,
-        options=options,
-        command=_command(),
-        log=say,
+
+    def with_options(chosen: LoopOptions, folder: str) -> TrainSummary:
+        return fit(
+            [str(context.command.name), *(also or ())],
+            data,
+            base,
+            folder,
+            dev=dev or (),
+            layers=layers,
+            feed_forward=feed_forward,
+            word_shapes=word_shapes,
+            prune_vocabulary=prune_vocabulary,
+            options=chosen,
+            command=_command(),
+            log=say,
+        )
+
+    tried = Grid() if grid else Grid([options.lr], [options.batch_tokens // options.window], [options.epochs])
+    tried = Grid(
+        tried.lrs if lr is None else [lr],
+        tried.batches if batch is None else [batch],
+        tried.epochs if epochs is None else [epochs],
     )
+    if grid:
+        summary = search(with_options, tried, options, output, say)
+    else:
+        (chosen,) = tried.points(options)
+        summary = with_options(chosen, output)
     if as_json:
         sys.stdout.write(json.dumps(asdict(summary)) + "\n")
     else:

@@ -2,8 +2,8 @@
 
 Known shapes of a Parquet file, by its columns: `tokens`, `tags` (IOB) or `text`, `entities` (list of structs
 of start, end, label) for token heads; `text`, `codes` for coding; `text`, `label` for readmission. A column
-`split` with `train` and `dev` is followed; without it every tenth row is dev. A folder with `gold/` is read as
-`notemill generate` writes it.
+`split` with `train` and `dev` is followed; without it every tenth row is dev, or every tenth patient where there is
+a column `patient_id`. A folder with `gold/` is read as `notemill generate` writes it.
 """
 
 from __future__ import annotations
@@ -135,8 +135,11 @@ def _parquet(fs: Any, path: str, name: str, heads: Sequence[str]) -> DataSet:
     name = name.removesuffix(".parquet")
     by_split: dict[str, list[tuple[str, dict[str, Any]]]] = {"train": [], "dev": []}
     others = 0
+    patients: dict[Any, int] = {}
     for number, row in enumerate(table.to_pylist()):
-        split = row.get("split") or ("dev" if number % _DEV_EVERY == _DEV_EVERY - 1 else "train")
+        patient = row.get("patient_id")
+        place = number if patient is None else patients.setdefault(patient, len(patients))
+        split = row.get("split") or ("dev" if place % _DEV_EVERY == _DEV_EVERY - 1 else "train")
         if split in by_split:
             by_split[split].append((f"{name}, row {number}", row))
         else:
@@ -155,7 +158,7 @@ def _document(row: dict[str, Any], place: str, name: str, head: str) -> Document
     if head == "icd":
         return Document(text, name, codes=rows.codes_of(row, CodeTable.shipped(), place))
     if head == "readmission":
-        return Document(text, name, readmitted=rows.readmitted_of(row, place))
+        return Document(text, name, readmitted=rows.readmitted_of(row, place), group=str(row.get("encounter_id") or ""))
     return Document(text, name, spans={head: rows.spans_of(row, text, head, place)})
 
 

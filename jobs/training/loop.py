@@ -27,7 +27,7 @@ _WEIGHT: Final = {LABEL_ATTENTION: 0.08}
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How to train.
+    """How to train; the defaults lie in the grid of Alsentzer et al. (2019), see `jobs.training.grid`.
 
     Attributes:
         epochs: passes over the labelled corpora.
@@ -45,7 +45,7 @@ class LoopOptions:
 
     epochs: int = 4
     generated_epochs: int = 1
-    lr: float = 2e-4
+    lr: float = 5e-5
     head_lr: float = 1e-3
     weight_decay: float = 0.01
     batch_tokens: int = 2048
