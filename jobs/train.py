@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from jobs.training.card import Facts, write_card
 from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
 from jobs.training.loop import LoopOptions, fit, prepare
-from jobs.training.model import CodingTask, Task, go_on, known_labels, make_task, save, title_embeddings
+from jobs.training.model import (
+    CodingTask,
+    ReadmissionTask,
+    Task,
+    TokenTask,
+    go_on,
+    known_labels,
+    save,
+    title_embeddings,
+)
 from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from transforms.clinical_bert.backends.pytorch import PaddedEncoder
@@ -69,6 +79,8 @@ def train(
     feed_forward: int | None = None,
     word_shapes: bool = False,
     prune_vocabulary: bool = False,
+    vocabulary_texts: str | Sequence[str] = (),
+    least_spans: int = 1,
     options: LoopOptions | None = None,
     device: str = "auto",
     command: str = "",
@@ -88,6 +100,8 @@ def train(
         feed_forward: keep only so many neurons between the two halves of each feed-forward layer, the strongest.
         word_shapes: tell the encoder each word's shape as its token type; for an uncased base.
         prune_vocabulary: keep only the pieces of words that the training documents use.
+        vocabulary_texts: Parquet files with unlabelled texts (column `text`) whose pieces are kept too.
+        least_spans: leave out labels of token heads with fewer gold spans in the training documents.
         options: of the optimisation.
         device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
         command: for the model card: how this was started.
@@ -110,6 +124,7 @@ def train(
     sets += [
         replace(s, name=f"{s.name} (dev source)") for u in dev_sources for s in data_sets.read(u, heads, only_dev=True)
     ]
+    sets = data_sets.told_apart(sets)
     table = CodeTable.shipped()
     before = _n_codes(sets)
     sets = [_billable(s, table) for s in sets]
@@ -124,11 +139,14 @@ def train(
     hf_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     backbone = load_backbone(folder, layers, feed_forward, word_shapes).to(pick_device(device))
     if prune_vocabulary:
-        hf_tokenizer = prune(hf_tokenizer, backbone, (document.text for s in sets for document in s.train))
+        unlabelled = [vocabulary_texts] if isinstance(vocabulary_texts, str) else list(vocabulary_texts)
+        texts = [data_sets.texts(uri) for uri in unlabelled]
+        texts += [[document.text for document in s.train] for s in sets]
+        hf_tokenizer = prune(hf_tokenizer, backbone, chain.from_iterable(texts))
         log(f"{backbone.config.vocab_size} pieces of words are kept")
     tokenizer = NoteTokenizer(hf_tokenizer, shapes=uses_shapes(backbone.config.to_dict()))
     window = min(options.window, positions(read_json(folder / "config.json")))
-    tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder)
+    tasks = _tasks(heads, sets, backbone, tokenizer, window, table, folder, least_spans)
     for head, task in tasks.items():
         if shared := go_on(task, folder, head):
             log(f"{head}: goes on from the base's weights of {shared} labels")
@@ -206,45 +224,45 @@ def _tasks(
     window: int,
     table: CodeTable,
     folder: Path,
+    least_spans: int,
 ) -> dict[str, Task]:
     width = int(backbone.config.hidden_size)
     tasks: dict[str, Task] = {}
     for head in heads:
-        labels: list[str] = []
-        embeddings = None
+        task: Task
         kind = HEADS[head].kind
         if kind == TOKEN_CLASSIFICATION:
-            labels = _common_labels(head, sets)
+            task = TokenTask(head, _marked(head, sets, least_spans), width)
         elif kind == LABEL_ATTENTION:
-            labels = sorted(
+            codes = sorted(
                 {code for s in sets for document in s.train for code in document.codes or ()}
                 | {code for code in known_labels(folder, head) if table.is_billable(code)}
             )
-            if not labels:
+            if not codes:
                 raise RequestError("no training document has a billable ICD-10-CM code")
             encoder = Encoder(PaddedEncoder(backbone), tokenizer, window=window)
-            embeddings = title_embeddings(encoder, tokenizer, [table.description(code) for code in labels])
-        elif not any(document.readmitted is not None for s in sets for document in s.train):
+            task = CodingTask(codes, *title_embeddings(encoder, tokenizer, [table.description(code) for code in codes]))
+        elif any(document.readmitted is not None for s in sets for document in s.train):
+            task = ReadmissionTask(width)
+        else:
             raise RequestError("no training document has a readmission label")
-        tasks[head] = make_task(head, labels, width, embeddings).to(backbone.device)
+        tasks[head] = task.to(backbone.device)
     return tasks
 
 
-def _common_labels(head: str, sets: Sequence[DataSet]) -> list[str]:
-    """The labels that every training set marks: what one of them leaves unmarked, it would teach not to see.
+def _marked(head: str, sets: Sequence[DataSet], least: int) -> dict[str, set[str]]:
+    """The labels of a token head that each training set marks, without those that have fewer spans than `least`.
 
-    What is PHI the law says, so there a set that marks no vehicle holds none: the labels of all sets count.
+    What is PHI the law says, so there a set that marks no vehicle holds none: it marks the labels of all sets.
     """
-    of_sets = [
-        data_sets.labels_of(s.train, head) for s in sets if any(document.spans.get(head) for document in s.train)
-    ]
+    rare = data_sets.rare(sets, head, least)
+    marked = {s.name: data_sets.labels_of(s.train, head) - rare for s in sets}
     if head == "deid":
-        common = set().union(*of_sets) - NOT_IDENTIFYING
-    else:
-        common = set.intersection(*of_sets) if of_sets else set()
-    if not common:
-        raise RequestError(f"the data sets have no label in common for {head}")
-    return sorted(common)
+        of_all = set().union(*marked.values()) - NOT_IDENTIFYING
+        marked = dict.fromkeys((s.name for s in sets), of_all)
+    if not any(marked.values()):
+        raise RequestError(f"the data sets have no label for {head}")
+    return marked
 
 
 def _labels(task: Task) -> list[str]:

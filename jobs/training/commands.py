@@ -48,6 +48,13 @@ def heads(
     feed_forward: FeedForward = None,
     word_shapes: WordShapes = False,
     prune_vocabulary: PruneVocabulary = False,
+    vocabulary_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Parquet file of unlabelled texts whose pieces of words are kept too; repeatable."),
+    ] = None,
+    least_spans: Annotated[
+        int, typer.Option(min=1, help="Leave out labels with fewer gold spans in the training data.")
+    ] = 1,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate of the backbone; default 5e-5.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Windows of 128 tokens in a batch; default 16.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over labelled corpora; default 4.")] = None,
@@ -96,6 +103,8 @@ def heads(
             feed_forward=feed_forward,
             word_shapes=word_shapes,
             prune_vocabulary=prune_vocabulary,
+            vocabulary_texts=vocabulary_text or (),
+            least_spans=least_spans,
             options=chosen,
             command=_command(),
             log=say,

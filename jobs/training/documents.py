@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import fsspec
@@ -32,7 +32,10 @@ GoldSpan = tuple[int, int, str]
 TOKEN_HEADS: Final = ("deid", "ner")
 
 # Where the heads' sets lie in a folder of public corpora.
-_LAYOUT: Final[dict[str, tuple[str, ...]]] = {"ner": ("ner/bc5cdr.parquet",), "icd": ("icd/codiesp.parquet",)}
+_LAYOUT: Final[dict[str, tuple[str, ...]]] = {
+    "ner": tuple(f"ner/{name}.parquet" for name in ("bc5cdr", "ncbi_disease", "anatem", "maccrobat")),
+    "icd": ("icd/codiesp.parquet",),
+}
 _DEV_EVERY: Final = 10
 _PACK_CHARACTERS: Final = 1000  # of neighbouring sentences in one document: about 250 tokens
 
@@ -67,6 +70,11 @@ class DataSet:
     dev: list[Document]
     about: str = ""
 
+    def renamed(self, name: str) -> DataSet:
+        """The same documents under another name."""
+        train, dev = ([replace(d, source=name) for d in of_split] for of_split in (self.train, self.dev))
+        return replace(self, name=name, train=train, dev=dev)
+
 
 def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[DataSet]:
     """Reads what serves the heads.
@@ -91,6 +99,36 @@ def read(uri: str, heads: Sequence[str], *, only_dev: bool = False) -> list[Data
     if only_dev:
         return [DataSet(data.name, [], data.train + data.dev, data.about) for data in sets]
     return sets
+
+
+def texts(uri: str) -> list[str]:
+    """The column `text` of a Parquet file.
+
+    Raises:
+        RequestError: there is none.
+    """
+    fs, path = fsspec.core.url_to_fs(uri)
+    try:
+        with fs.open(path, "rb") as file:
+            return [text for text in pq.read_table(file, columns=["text"])["text"].to_pylist() if text]
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(f"{uri!r} is not a Parquet file with a column text ({type(error).__name__})") from error
+
+
+def told_apart(sets: Sequence[DataSet]) -> list[DataSet]:
+    """Gives sets of one name a number: each has its own labels and its own figures."""
+    seen: Counter[str] = Counter()
+    named = []
+    for data in sets:
+        seen[data.name] += 1
+        named.append(data if seen[data.name] == 1 else data.renamed(f"{data.name} ({seen[data.name]})"))
+    return named
+
+
+def rare(sets: Sequence[DataSet], head: str, least: int) -> frozenset[str]:
+    """Labels of a token head that have fewer gold spans than this in all training documents together."""
+    n = Counter(label for data in sets for document in data.train for _, _, label in document.spans.get(head, ()))
+    return frozenset(label for label, count in n.items() if count < least)
 
 
 def descriptions(codes: Iterable[str], table: CodeTable) -> list[Document]:

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from jobs.training.documents import Document
+from jobs.training.documents import Document, GoldSpan, labels_of
 from transforms.clinical_bert.checkpoints import resolve
 from transforms.clinical_bert.heads.labels import split_label
 from transforms.clinical_bert.replica import Replica
+from transforms.clinical_bert.spans import Span
 from transforms.icd.coding import CodeHit, CodingOptions
 from transforms.readmission import admission_probability
 
@@ -142,7 +143,8 @@ def measure(
                 elif head == "readmission":
                     figures[head][name] = _readmission(chosen, results)
                 else:
-                    figures[head][name] = spans(_known(chosen, head, labels), results) | {"documents": len(chosen)}
+                    gold_spans, found = _comparable(chosen, head, labels, results)
+                    figures[head][name] = spans(gold_spans, found) | {"documents": len(chosen)}
     return dict(figures), threshold
 
 
@@ -159,10 +161,17 @@ def _readmission(documents: Sequence[Document], results: Sequence[list[float]]) 
     return {"auroc": auroc(probabilities, truth), "encounters": len(truth), "readmitted": sum(truth)}
 
 
-def _known(documents: Sequence[Document], head: str, labels: Sequence[str]) -> list[list[tuple[int, int, str]]]:
-    """Gold spans of the labels that the head has: others (Procedure in generated notes, say) are not its task."""
+def _comparable(
+    documents: Sequence[Document], head: str, labels: Sequence[str], results: Sequence[Sequence[Span]]
+) -> tuple[list[list[GoldSpan]], list[list[Span]]]:
+    """Gold and found spans of the labels that both the head and the data set have.
+
+    For de-identification every label counts: what the data set leaves unmarked is no PHI.
+    """
     names = {split_label(label)[1] for label in labels}
-    return [[span for span in document.spans[head] if span[2] in names] for document in documents]
+    told = names if head == "deid" else labels_of(documents, head)
+    gold = [[span for span in document.spans[head] if span[2] in names] for document in documents]
+    return gold, [[span for span in of_text if span.label in told] for of_text in results]
 
 
 def _has_gold(document: Document, head: str) -> bool:

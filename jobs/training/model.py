@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +16,10 @@ from torch import nn
 from torch.nn import functional
 
 from jobs.training.documents import Document
-from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.catalogue import HEADS
 from transforms.clinical_bert.checkpoints import own_head, read_json
 from transforms.clinical_bert.encoder import Encoder
-from transforms.clinical_bert.heads.labels import OUTSIDE
+from transforms.clinical_bert.heads.labels import OUTSIDE, label_groups
 from transforms.clinical_bert.heads.readmission import chunk_tokens
 from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens
@@ -27,30 +28,52 @@ _INIT_LOGIT_BIAS: Final = -5.0  # a code is rare: about one in two hundred of th
 
 
 class TokenTask(nn.Module):
-    """Token classification in the IOB2 scheme.
+    """Token classification in the IOB2 scheme, from corpora that do not all mark the same labels.
+
+    What a corpus does not mark, it cannot teach to be absent: where a word of it bears no label, the loss asks only
+    that the word be `O` or of a label that the corpus does not mark (-log of the sum of their probabilities). Labels
+    that no corpus marks together are groups, each a softmax of its own (`heads.labels.label_groups`).
 
     Args:
         head: name of the head, whose gold spans a document may hold.
-        labels: label names without prefix.
+        marked: the labels, without prefix, that each data set marks.
         width: of a token's state.
     """
 
-    def __init__(self, head: str, labels: Sequence[str], width: int) -> None:
+    def __init__(self, head: str, marked: Mapping[str, Collection[str]], width: int) -> None:
         super().__init__()
         self.head = head
-        self.labels = [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
-        self._index = {label: i for i, label in enumerate(self.labels)}
+        self.labels: list[str] = []
+        self._marked = {source: frozenset(names) for source, names in marked.items()}
+        groups = _groups(self._marked.values())
+        for names in groups:
+            self.labels += [OUTSIDE, *(f"{prefix}-{name}" for name in names for prefix in "BI")]
         self.linear = nn.Linear(width, len(self.labels))
+        self._parts = label_groups(self.labels)
+        self._index = {label: i for i, label in enumerate(self.labels) if label != OUTSIDE}
+        # Which classes a token may have: row i < labels stands for the class i, and below there is a row for each data
+        # set's unlabelled words. Of groups that a data set does not mark, every class is allowed.
+        self._unlabelled = {source: len(self.labels) + i for i, source in enumerate(self._marked)}
+        allowed = torch.zeros(len(self.labels) + len(self._marked), len(self.labels), dtype=torch.bool)
+        for part in self._parts:
+            allowed[:, part] = True
+            allowed[part, part] = torch.eye(part.stop - part.start, dtype=torch.bool)
+            for source, row in self._unlabelled.items():
+                of_group = [label.partition("-")[2] for label in self.labels[part]]
+                if self._marked[source].intersection(of_group):
+                    allowed[row, part] = torch.tensor([name not in self._marked[source] for name in of_group])
+        self.register_buffer("_allowed", torch.where(allowed, 0.0, -torch.inf), persistent=False)
 
     def target(self, document: Document, tokens: Tokens) -> torch.Tensor | None:
-        """The class of each token: every piece of a word has the word's. None: the document has no gold for it."""
+        """The row of `_allowed` of each token: every piece of a word has the word's. None: there is no gold for it."""
         spans = document.spans.get(self.head)
         if spans is None:
             return None
         bounds = word_bounds(tokens)
         starts, ends = tokens.starts[bounds[:-1]], tokens.ends[bounds[1:] - 1]
-        classes = np.zeros(len(tokens), dtype=np.int64)
-        for start, end, label in spans:
+        classes = np.full(len(tokens), self._unlabelled[document.source], dtype=np.int64)
+        # Of spans that overlap the longer one is learnt: it is written last.
+        for start, end, label in sorted(spans, key=lambda span: span[1] - span[0]):
             if f"B-{label}" not in self._index:
                 continue
             first = int(np.searchsorted(ends, start, side="right"))
@@ -61,11 +84,25 @@ class TokenTask(nn.Module):
         return torch.from_numpy(classes)
 
     def loss(self, states: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
-        logits = self.linear(torch.cat(list(states)))
-        return functional.cross_entropy(logits.float(), torch.cat(list(targets)))
+        logits = self.linear(torch.cat(list(states))).float()
+        allowed = self.get_buffer("_allowed")[torch.cat(list(targets))]
+        of_groups = [
+            logits[:, part].logsumexp(dim=1) - (logits[:, part] + allowed[:, part]).logsumexp(dim=1)
+            for part in self._parts
+        ]
+        return torch.stack(of_groups).sum(dim=0).mean()
 
     def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         return {"labels": self.labels}, {"weight": self.linear.weight, "bias": self.linear.bias}
+
+
+def _groups(marked: Iterable[Collection[str]]) -> list[list[str]]:
+    """Joins sets of labels that share one; the groups and the labels in them are in the order of the alphabet."""
+    groups: list[set[str]] = []
+    for names in marked:
+        joined = set(names).union(*(group for group in groups if group & set(names)))
+        groups = [group for group in groups if not group & joined] + [joined]
+    return sorted(sorted(group) for group in groups if group)
 
 
 class CodingTask(nn.Module):
@@ -163,25 +200,6 @@ def title_embeddings(encoder: Encoder, tokenizer: NoteTokenizer, titles: Sequenc
     return torch.stack([of_title.mean(dim=0) for of_title in of_titles]), float(states.norm(dim=1).mean())
 
 
-def make_task(head: str, labels: Sequence[str], width: int, embeddings: tuple[torch.Tensor, float] | None) -> Task:
-    """A task with fresh weights, to be trained.
-
-    Args:
-        head: name of the head.
-        labels: of the head.
-        width: of a token's state.
-        embeddings: as `title_embeddings` gives them; for a coding head.
-    """
-    kind = HEADS[head].kind
-    if kind == TOKEN_CLASSIFICATION:
-        return TokenTask(head, labels, width)
-    if kind == LABEL_ATTENTION:
-        if embeddings is None:
-            raise ValueError("a coding head starts from the embeddings of its codes' titles")
-        return CodingTask(labels, *embeddings)
-    return ReadmissionTask(width)
-
-
 def known_labels(folder: Path, head: str) -> list[str]:
     """The labels of a head that a base has already; none if it has not."""
     description = own_head(folder, head)
@@ -195,8 +213,8 @@ def go_on(task: Task, folder: Path, head: str) -> int:
         How many labels that were.
     """
     about, weights = task.export()
-    here = {label: row for row, label in enumerate(about["labels"])}
-    rows = [(old, here[label]) for old, label in enumerate(known_labels(folder, head)) if label in here]
+    here = {label: row for row, label in enumerate(_told_apart(about["labels"]))}
+    rows = [(old, here[label]) for old, label in enumerate(_told_apart(known_labels(folder, head))) if label in here]
     if not rows:
         return 0
     old, new = (torch.tensor(column) for column in zip(*rows, strict=True))
@@ -208,6 +226,11 @@ def go_on(task: Task, folder: Path, head: str) -> int:
             elif weight.shape == stored[name].shape:
                 weight.copy_(stored[name])
     return len(rows)
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """The labels, with the `O` of each group named by the label after it."""
+    return [f"{a} {b}" if a == OUTSIDE else a for a, b in pairwise([*labels, ""])]
 
 
 def save(

@@ -183,11 +183,39 @@ def test_mask_moves_spans_with_their_text(cuts: list[int], marks: list[int]) -> 
 def test_every_piece_of_a_word_has_the_label_of_the_word() -> None:
     text = "no asthma attack"
     (tokens,) = NoteTokenizer(tiny.tokenizer())([text])
-    task = TokenTask("ner", ["Disease"], 8)
+    task = TokenTask("ner", {"x": {"Disease"}}, 8)
     target = task.target(Document(text, "x", spans={"ner": [(3, 16, "Disease")]}), tokens)
     assert target is not None
-    assert [task.labels[i] for i in target] == ["O"] * 2 + ["B-Disease"] * 6 + ["I-Disease"] * 6
+    labels = [task.labels[i] if i < len(task.labels) else "O" for i in target]
+    assert labels == ["O"] * 2 + ["B-Disease"] * 6 + ["I-Disease"] * 6
     assert task.target(Document(text, "x"), tokens) is None
+
+
+def test_a_corpus_teaches_only_what_it_marks() -> None:
+    text = "no asthma attack"
+    (tokens,) = NoteTokenizer(tiny.tokenizer())([text])
+    marked = {"both": {"Disease", "Drug"}, "one": {"Disease"}, "other": {"Organ"}}
+    task = TokenTask("ner", marked, 8)
+    assert task.labels == ["O", "B-Disease", "I-Disease", "B-Drug", "I-Drug", "O", "B-Organ", "I-Organ"]
+    states = torch.zeros(len(tokens), 8)
+
+    def loss(source: str, label: str | None, bias: dict[str, float]) -> float:
+        spans = {"ner": [(0, len(text), label)] if label else []}
+        target = task.target(Document(text, source, spans=spans), tokens)
+        assert target is not None
+        with torch.no_grad():
+            task.linear.bias.zero_()
+            for name, value in bias.items():
+                task.linear.bias[task.labels.index(name)] = value
+        return float(task.loss([states], [target]).detach())
+
+    sure_of_drug, sure_of_organ = {"I-Drug": 20.0, "B-Drug": 20.0}, {"I-Organ": 20.0, "B-Organ": 20.0}
+    assert loss("both", None, sure_of_drug) > 10  # it marks drugs, and there is none
+    assert loss("one", None, sure_of_drug) < 1e-3  # whether there is one it cannot tell
+    assert loss("one", "Disease", sure_of_drug) > 10
+    assert loss("both", None, {"O": 20.0} | sure_of_organ) == pytest.approx(0, abs=1e-3)
+    assert loss("other", None, sure_of_drug | {"O": 0.0}) == pytest.approx(float(torch.log(torch.tensor(3.0))))
+    assert loss("other", None, sure_of_organ) > 10
 
 
 def test_figures() -> None:

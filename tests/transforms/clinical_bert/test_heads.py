@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
-from transforms.clinical_bert.heads.labels import decode, split_label
+from transforms.clinical_bert.heads.labels import decode, label_groups, split_label
 from transforms.clinical_bert.heads.readmission import ChunkHead, chunk_tokens
 from transforms.clinical_bert.heads.tokens import TokenHead, innermost
 from transforms.clinical_bert.heads.words import text_words, word_bounds
@@ -171,3 +171,28 @@ def test_word_bounds() -> None:
     (tokens,) = TOKENIZE(["the abc-fever"])
     assert word_bounds(tokens).tolist() == [0, 1, 4, 5, 6]
     assert word_bounds(TOKENIZE([""])[0]).tolist() == [0]
+
+
+def test_groups_of_labels_are_decided_each_by_itself() -> None:
+    text = "bad headache"
+    (tokens,) = NoteTokenizer(tiny.tokenizer())([text])
+    labels = ["O", "B-Disease", "I-Disease", "O", "B-Symptom", "I-Symptom"]
+    states = torch.ones(len(tokens), 1)
+    first = len([t for t in tokens.words if t == tokens.words[0]])
+    states[:first] = -1  # the first word is outside in one group and a symptom in the other
+    weight = torch.tensor([[-3.0], [3.0], [0.0], [0.0], [-3.0], [3.0]])
+    bias = torch.tensor([0.0, 0.0, -9.0, -9.0, 0.0, 0.0])
+    head = TokenHead(labels, weight, bias, text_words)
+    (found,) = head(EncodedNotes.of([text], [tokens], states, [[]], ()))
+    assert [(text[s.start : s.end], s.label) for s in found] == [("bad headache", "Symptom"), ("headache", "Disease")]
+    probabilities = head.probabilities(states)
+    torch.testing.assert_close(probabilities[:, :3].sum(dim=1), torch.ones(len(tokens)))
+    torch.testing.assert_close(probabilities[:, 3:].sum(dim=1), torch.ones(len(tokens)))
+
+
+def test_groups_begin_with_o() -> None:
+    assert label_groups(["B-A", "O", "I-A"]) == [slice(0, 3)]
+    assert label_groups(["A", "B"]) == [slice(0, 2)]
+    assert label_groups(["O", "B-A", "O", "B-C", "I-C"]) == [slice(0, 2), slice(2, 5)]
+    with pytest.raises(ValueError, match="begins with"):
+        label_groups(["B-A", "O", "O"])

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.catalogue import TOKEN_CLASSIFICATION, TOKEN_CLASSIFIERS
 from transforms.clinical_bert.checkpoints.files import read_json, weight_files
+from transforms.clinical_bert.heads.labels import label_groups
 from transforms.clinical_bert.packed import Job, Packed, pack
 from transforms.clinical_bert.windows import NoteTokenizer, Window
 
@@ -72,12 +73,14 @@ def keeps_labels(folder: Path, exact: Backend, lower: Backend, windows: Packed) 
 
 
 def _linear_heads(folder: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Weight and bias of each token classifier that is one linear layer on the states."""
+    """Weight and bias of each group of labels of each token classifier that is one linear layer on the states."""
     found = []
     for path in sorted((folder / "heads").glob("*.json")):
-        if read_json(path).get("kind") == TOKEN_CLASSIFICATION:
+        about = read_json(path)
+        if about.get("kind") == TOKEN_CLASSIFICATION:
             tensors = load_file(path.with_suffix(".safetensors"))
-            found.append((tensors["weight"].float(), tensors["bias"].float()))
+            weight, bias = tensors["weight"].float(), tensors["bias"].float()
+            found += [(weight[group], bias[group]) for group in label_groups(about["labels"])]
     named = read_json(folder / "config.json").get("architectures") or []
     if any(TOKEN_CLASSIFIERS.get(name) == ("classifier",) for name in named):
         parts = {}

@@ -2,12 +2,16 @@
 
 Schemes: IOB and IOB2 (`B-`, `I-`, `O`), BIOES/BILOU (`E-`, `L-` end and `S-`, `U-` stand alone), and plain labels,
 where neighbouring words of one label are one span.
+
+A classifier may have several groups of labels, each with an `O` of its own: annotators of one corpus call a headache a
+Disease, those of another a Sign_symptom, and both are right. A group is decided by itself.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -34,6 +38,16 @@ def read_scheme(labels: Sequence[str]) -> list[tuple[str, str]]:
     """
     prefixed = any(label.startswith(("B-", "I-")) for label in labels)
     return [split_label(label) if prefixed else ("", label) for label in labels]
+
+
+def label_groups(labels: Sequence[str]) -> list[slice]:
+    """Where each group of labels lies: one begins at every `O` where there are several, else all are one."""
+    starts = [i for i, label in enumerate(labels) if label == OUTSIDE]
+    if len(starts) < 2:
+        return [slice(0, len(labels))]
+    if starts[0] != 0:
+        raise ValueError("where labels have several groups, each begins with `O`")
+    return [slice(start, stop) for start, stop in pairwise([*starts, len(labels)])]
 
 
 def decode(labels: Sequence[str], scores: Sequence[float], starts: Sequence[int], ends: Sequence[int]) -> list[Span]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from transforms.clinical_bert.heads.base import EncodedNotes
-from transforms.clinical_bert.heads.labels import OUTSIDE, join, read_scheme, trimmed
+from transforms.clinical_bert.heads.labels import OUTSIDE, join, label_groups, read_scheme, trimmed
 from transforms.clinical_bert.heads.words import PipelineWords, UnreadTextError, WordReader, first_unread, text_words
 from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import NoteTokenizer
@@ -78,7 +78,8 @@ class TokenHead:
     """A token classifier on the encoder's states. A result is a list of `Span`.
 
     Args:
-        labels: names of the classes, in the order of the weights' rows.
+        labels: names of the classes, in the order of the weights' rows. Each group of them (`label_groups`) labels all
+            words, so spans of two groups may overlap.
         weight: shape (labels, width).
         bias: shape (labels,).
         read_words: tells the words of a note.
@@ -95,14 +96,13 @@ class TokenHead:
         options: TokenOptions | None = None,
         project: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
-        self._labels = [*read_scheme(labels), ("", OUTSIDE)]  # the last is for words under the threshold
         self._weight = weight.float()
         self._bias = bias.float()
         self._read_words = read_words
         self._options = options or TokenOptions()
         self._project = project
-        self._is_outside = np.array([name == OUTSIDE for _, name in self._labels])
-        self._names = _Names(self._labels[:-1], weight.device)
+        scheme = read_scheme(labels)
+        self._groups = [_Group(part, scheme[part], weight.device) for part in label_groups(labels)]
 
     @torch.inference_mode()
     def __call__(self, notes: EncodedNotes) -> list[list[Span]]:
@@ -117,14 +117,22 @@ class TokenHead:
                 if (at := first_unread(text, tokens)) is not None:
                     raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
         words = [self._read_words(*note) for note in zip(notes.texts, notes.tokens, strict=True)]
-        labels, scores = self._label(notes.parts(), np.concatenate([np.diff(of_note.bounds) for of_note in words]))
+        found = self._label(notes.parts(), np.concatenate([np.diff(of_note.bounds) for of_note in words]))
         spans, at = [], 0
         for text, of_note in zip(notes.texts, words, strict=True):
             stop = at + len(of_note.starts)
-            of_words = labels[at:stop]
-            inside = np.flatnonzero(~self._is_outside[of_words])
-            labelled = [(i, self._labels[of_words[i]]) for i in inside.tolist()]
-            joined = join(labelled, scores[at:stop].tolist(), of_note.starts.tolist(), of_note.ends.tolist())
+            joined = [
+                span
+                for group, (labels, scores) in zip(self._groups, found, strict=True)
+                for span in join(
+                    group.labelled(labels[at:stop]),
+                    scores[at:stop].tolist(),
+                    of_note.starts.tolist(),
+                    of_note.ends.tolist(),
+                )
+            ]
+            if len(self._groups) > 1:
+                joined.sort()
             spans.append([span for span in (trimmed(text, span) for span in joined) if span is not None])
             at = stop
         return spans
@@ -146,7 +154,7 @@ class TokenHead:
         ]
 
     def probabilities(self, states: torch.Tensor) -> torch.Tensor:
-        """Of each token and label: shape (tokens, labels), float32, where the states are.
+        """Of each token and label: shape (tokens, labels), float32, where the states are. A group's sum to 1.
 
         Args:
             states: shape (tokens, width).
@@ -159,32 +167,34 @@ class TokenHead:
             rows[: len(part)] = part
             projected = rows if self._project is None else self._project(rows)
             logits = torch.nn.functional.linear(projected, self._weight, self._bias)
-            result[at : at + piece] = torch.softmax(logits, dim=-1)[: len(part)]
+            for group in self._groups:
+                result[at : at + piece, group.part] = torch.softmax(logits[:, group.part], dim=-1)[: len(part)]
         return result
 
     def _label(
         self, states: Iterable[torch.Tensor], pieces: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        """Number of the label of each word, and its score.
+    ) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+        """For each group the number of the label of each word, and its score.
 
         Args:
             states: of all tokens, in consecutive parts of shape (tokens, width).
             pieces: tokens of each word, in order.
         """
         if not len(pieces):
-            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+            return [(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))] * len(self._groups)
         tokens = torch.cat([self.probabilities(part) for part in states])
-        words = _aggregate(tokens, torch.from_numpy(pieces).to(tokens.device), self._options.aggregation)
-        if self._options.threshold is None:
-            scores, labels = words.max(dim=1)
-        else:
-            labels, scores = self._names.choose(words, self._options.threshold)
+        lengths = torch.from_numpy(pieces).to(tokens.device)
+        rows = []
+        for group in self._groups:
+            words = _aggregate(tokens[:, group.part].contiguous(), lengths, self._options.aggregation)
+            labels, scores = group.choose(words, self._options.threshold)
+            rows += [labels.to(torch.int32), scores.view(torch.int32)]
         # The largest of NaNs is the first class, which is mostly `O`.
-        labels = torch.where(torch.isfinite(tokens).all(), labels, -1)
-        both = torch.stack([labels.to(torch.int32), scores.view(torch.int32)]).cpu().numpy()  # one copy
-        if both[0, 0] < 0:
+        rows.append(torch.isfinite(tokens).all().to(torch.int32).expand_as(rows[0]))
+        copied = torch.stack(rows).cpu().numpy()  # one copy
+        if not copied[-1, 0]:
             raise FloatingPointError("the token classifier gave scores that are not numbers")
-        return both[0], both[1].view(np.float32)
+        return [(labels, scores.view(np.float32)) for labels, scores in zip(copied[:-1:2], copied[1:-1:2], strict=True)]
 
 
 def _aggregate(tokens: torch.Tensor, pieces: torch.Tensor, how: Aggregation) -> torch.Tensor:
@@ -208,37 +218,51 @@ def _aggregate(tokens: torch.Tensor, pieces: torch.Tensor, how: Aggregation) -> 
     return tokens[surest]
 
 
-class _Names:
-    """What labels are called without their prefixes.
+class _Group:
+    """Labels of which each word has one.
 
     Args:
+        part: which of the head's labels they are.
         labels: prefix and name of each.
         device: of the probabilities.
     """
 
-    def __init__(self, labels: Sequence[tuple[str, str]], device: torch.device) -> None:
+    def __init__(self, part: slice, labels: Sequence[tuple[str, str]], device: torch.device) -> None:
+        self.part = part
+        self._labels = [*labels, ("", OUTSIDE)]  # the last is for words under the threshold
+        self._is_outside = np.array([name == OUTSIDE for _, name in self._labels])
         names = dict.fromkeys(name for _, name in labels if name != OUTSIDE)
         of_name = [[i for i, (_, other) in enumerate(labels) if other == name] for name in names]
         most = max(map(len, of_name), default=0)
         # A name with fewer prefixes than another has in their place a label of no probability, which is the last.
         padded = [of_one + [len(labels)] * (most - len(of_one)) for of_one in of_name]
         self._slots = torch.tensor(padded, dtype=torch.int64, device=device).reshape(len(names), most)
-        self._outside = len(labels)
 
-    def choose(self, words: torch.Tensor, threshold: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """The label of each word and the probability of not being `O`; see `TokenOptions.threshold`.
+    def labelled(self, labels: npt.NDArray[np.int32]) -> list[tuple[int, tuple[str, str]]]:
+        """Number, prefix and name of each word that is not outside."""
+        inside = np.flatnonzero(~self._is_outside[labels])
+        return [(i, self._labels[labels[i]]) for i in inside.tolist()]
 
-        The number of labels stands for a word that is given none.
+    def choose(self, words: torch.Tensor, threshold: float | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The number of each word's label and its score; see `TokenOptions.threshold`.
+
+        Args:
+            words: probabilities, shape (words, labels).
+            threshold: of not being `O`.
         """
+        if threshold is None:
+            scores, best = words.max(dim=1)
+            return best, scores
+        outside = len(self._labels) - 1
         if not len(self._slots):
-            return torch.full((len(words),), self._outside, device=words.device), torch.zeros_like(words[:, 0])
+            return torch.full((len(words),), outside, device=words.device), torch.zeros_like(words[:, 0])
         by_label = torch.nn.functional.pad(words, (0, 1))[:, self._slots]  # (words, names, prefixes)
         by_name = by_label.sum(dim=2)
         scores = by_name.sum(dim=1).clamp(max=1.0)  # rounding
         name = by_name.argmax(dim=1)
         prefix = by_label[torch.arange(len(words), device=words.device), name].argmax(dim=1)
         labels = self._slots[name, prefix]
-        return torch.where((scores >= threshold) & (scores > 0), labels, self._outside), scores
+        return torch.where((scores >= threshold) & (scores > 0), labels, outside), scores
 
 
 def innermost(sections: Sequence[dict[str, Any]], starts: Sequence[int]) -> list[int | None]:
