@@ -110,6 +110,12 @@ class WindowRunner:
             if self.backend.device.type == "cuda":  # after the handler, whose traceback held on to the batch's tensors
                 torch.cuda.empty_cache()
 
+    def stretch(self, notes: Sequence[Tokens], job: Job) -> Stretch:
+        """What a job's window owns."""
+        start, _, first, last = job.window
+        own = b"%d %d " % (first - start, last - start)
+        return Stretch(first, last, own + _key(notes[job.note], job) if self._shares else None)
+
     def _next(self, left: deque[bytes], waiting: dict[bytes, list[Job]]) -> list[bytes]:
         """Takes the windows of the next batch off `left`: one at least."""
         batch = [left.popleft()]
@@ -140,6 +146,17 @@ class WindowEnds(NamedTuple):
 
 Ends = dict[Window, WindowEnds]
 """Of each window of a note."""
+
+
+class Stretch(NamedTuple):
+    """Tokens `start:stop` of a note, which one window owns; where `key` is the same, so are their states.
+
+    `key` is None where windows are not shared.
+    """
+
+    start: int
+    stop: int
+    key: bytes | None
 
 
 class Encoder:
@@ -252,6 +269,10 @@ class Encoder:
         _check_covered(reached, note)
         if counts is not None:
             counts.tokens += len(note)
+
+    def stretches(self, note: Tokens, section_starts: Sequence[int] = ()) -> list[Stretch]:
+        """What the windows of a note own, in their order."""
+        return [self.runner.stretch([note], job) for job in self._jobs(0, note, section_starts)]
 
     def _jobs(self, i: int, note: Tokens, section_starts: Sequence[int]) -> list[Job]:
         return [Job(i, window) for window in cover(note, section_starts, self.runner.room, self.overlap)]

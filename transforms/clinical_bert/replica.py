@@ -216,7 +216,7 @@ class _Model:
                 self._classifiers[name] = ChunkClassifier(self._encoder.runner, self._encoder.overlap, tail)
             else:
                 self._heads[name] = open_head(
-                    name, folder, self.tokenizer, backend.dtype, backend.device, options.get(name)
+                    name, folder, self.tokenizer, backend.dtype, backend.device, options.get(name), cache_mb
                 )
 
         self._reads_ends = any(HEADS[name].kind == EMBEDDING for name in heads)
@@ -242,7 +242,8 @@ class _Model:
             ends: list[Ends] | None = [{} for _ in texts] if self._reads_ends else None
             starts = [[int(section["start"]) for section in of_note] for of_note in sections]
             states = self._encode(tokens, texts, starts, counts, ends)
-            notes = EncodedNotes.of(texts, tokens, states, sections, ends or ())
+            stretches = [self._encoder.stretches(*of_note) for of_note in zip(tokens, starts, strict=True)]
+            notes = EncodedNotes.of(texts, tokens, states, sections, ends or (), stretches)
             results |= {name: head(notes) for name, head in self._heads.items()}
         return results
 

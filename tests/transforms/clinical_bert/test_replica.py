@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoModelForTokenCl
 from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert import replica as module
 from transforms.clinical_bert.checkpoints import CheckpointError, resolve
+from transforms.clinical_bert.heads.icd import LabelAttention
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.windows import Tokens
 from transforms.icd import CodingOptions
@@ -168,3 +169,26 @@ def test_a_streamed_note_gives_the_same_results_and_is_counted_once(own: Path, m
     assert streamed["readmission"][0] == pytest.approx(whole["readmission"][0], abs=1e-5)
     assert [hit.code for hit in streamed["icd"][0]] == [hit.code for hit in whole["icd"][0]]
     assert [hit.evidence for hit in streamed["icd"][0]] == [hit.evidence for hit in whole["icd"][0]]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_copied_text_costs_the_coding_head_nothing(own: Path, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a window adds to the codes' scores is kept like its states, and scores are the same without that."""
+    computed = []
+    partial = LabelAttention.partial
+    monkeypatch.setattr(LabelAttention, "partial", lambda self, of: computed.append(len(of)) or partial(self, of))
+    (note,) = texts(1, 900)[:1]
+    copy = f"fever \n\n{note}"
+    at = [{"section_id": 1, "start": 8, "end": len(copy)}]
+    notes, sections = [note, copy, note], [[], at, []]
+    with open_all(own, precision=precision) as replica:
+        kept = replica.annotate(notes, sections)["icd"]  # type: ignore[arg-type]
+        first = len(computed)
+        again = replica.annotate(notes, sections)["icd"]  # type: ignore[arg-type]
+        assert len(computed) == first
+    computed.clear()
+    with open_all(own, precision=precision, cache_mb=0) as replica:
+        assert replica.annotate(notes, sections)["icd"] == kept == again  # type: ignore[arg-type]
+    assert kept[0] == kept[2] != kept[1]
+    assert kept[0]
+    assert first < 0.5 * len(computed)

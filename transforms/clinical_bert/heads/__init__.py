@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from transforms.clinical_bert.cache import StateCache
 from transforms.clinical_bert.catalogue import EMBEDDING, HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
 from transforms.clinical_bert.checkpoints import CheckpointError, own_head, read_json
 from transforms.clinical_bert.checkpoints.sentence import sentence_pooling
 from transforms.clinical_bert.heads.base import EncodedNotes, Head
 from transforms.clinical_bert.heads.embed import EmbedHead, EmbedOptions
 from transforms.clinical_bert.heads.hugging_face import token_head
-from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
+from transforms.clinical_bert.heads.icd import PARTIALS, IcdHead, LabelAttention, WindowAttention
 from transforms.clinical_bert.heads.readmission import ChunkHead
 from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
 from transforms.clinical_bert.windows import NoteTokenizer
@@ -34,6 +35,7 @@ def open_head(
     dtype: torch.dtype,
     device: torch.device,
     options: Any = None,
+    cache_mb: float = 0.0,
 ) -> Head:
     """Builds a head that reads an encoder's token states.
 
@@ -44,6 +46,8 @@ def open_head(
         dtype: precision of the encoder's states.
         device: where the states are.
         options: what the head lets its user choose; None for its defaults.
+        cache_mb: of the encoder's cache of windows; a head that keeps what it made of them takes a part of that
+            besides.
 
     Raises:
         CheckpointError: the weights are not those that the head needs.
@@ -67,7 +71,8 @@ def open_head(
             first, second, third = (weights[f"{layer}.weight"].to(dtype) for layer in ("first", "second", "third"))
             attention = LabelAttention(first, second, third, weights["third.bias"])
             options = options or CodingOptions()
-            return IcdHead(labels, attention, float(about["threshold"]), options, CodeTable.shipped())
+            scoring = WindowAttention(attention, StateCache(cache_mb * PARTIALS))
+            return IcdHead(labels, scoring, float(about["threshold"]), options, CodeTable.shipped())
         return ChunkHead(weights["weight"], weights["bias"])
     except KeyError as error:
         raise CheckpointError(f"head {name!r} of the checkpoint lacks {error}: train it again") from error

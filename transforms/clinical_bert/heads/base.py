@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from transforms.clinical_bert.encoder import Ends
+from transforms.clinical_bert.encoder import Ends, Stretch
 from transforms.clinical_bert.windows import Tokens
 
 
@@ -34,6 +35,34 @@ class StreamedStates:
 
 
 @dataclass(frozen=True)
+class NoteStates:
+    """The states of one note; iterating gives them in consecutive parts, as often as wanted.
+
+    Attributes:
+        states: all of them, shape (tokens, width), or a stream.
+        stretches: that they consist of; empty where that is not known.
+    """
+
+    states: torch.Tensor | StreamedStates
+    stretches: Sequence[Stretch] = ()
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter([self.states] if isinstance(self.states, torch.Tensor) else self.states)
+
+    def keyed(self) -> Iterator[tuple[bytes | None, torch.Tensor]]:
+        """Consecutive parts, by stretches where they are known; parts with one key are the same."""
+        left = deque(self.stretches)
+        at = 0
+        for part in self:
+            if not self.stretches:
+                yield None, part
+            while left and left[0].start < at + len(part):  # no window's tokens are in two parts
+                start, stop, key = left.popleft()
+                yield key, part[start - at : stop - at]
+            at += len(part)
+
+
+@dataclass(frozen=True)
 class EncodedNotes:
     """A group of whole notes after the encoder pass that all heads of one backbone share.
 
@@ -45,6 +74,7 @@ class EncodedNotes:
         sections: of each note, as the `sections` column holds them; may be empty.
         ends: of each note the special tokens of its windows, for heads that read them; those of a streamed note are
             there once its states have been read.
+        stretches: of each note what its windows own, in their order; may be empty.
     """
 
     texts: Sequence[str]
@@ -53,6 +83,7 @@ class EncodedNotes:
     bounds: npt.NDArray[np.int64]
     sections: Sequence[Sequence[Mapping[str, Any]]] = ()
     ends: Sequence[Ends] = ()
+    stretches: Sequence[Sequence[Stretch]] = ()
 
     @classmethod
     def of(
@@ -62,6 +93,7 @@ class EncodedNotes:
         states: torch.Tensor | StreamedStates,
         sections: Sequence[Sequence[Mapping[str, Any]]] | None = None,
         ends: Sequence[Ends] = (),
+        stretches: Sequence[Sequence[Stretch]] = (),
     ) -> Self:
         """A group whose bounds follow from its tokens.
 
@@ -71,7 +103,8 @@ class EncodedNotes:
         bounds = np.concatenate([[0], np.cumsum([len(of_note) for of_note in tokens], dtype=np.int64)])
         if len(states) != bounds[-1]:
             raise ValueError(f"{len(states)} states for {bounds[-1]} tokens")
-        return cls(texts, tokens, states, bounds, sections if sections is not None else [()] * len(texts), ends)
+        known = sections if sections is not None else [()] * len(texts)
+        return cls(texts, tokens, states, bounds, known, ends, stretches)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -80,11 +113,12 @@ class EncodedNotes:
         """The states of the whole group, in consecutive parts of shape (some tokens, width); may be read again."""
         return self.states if isinstance(self.states, StreamedStates) else [self.states]
 
-    def parts_of(self, note: int) -> Iterable[torch.Tensor]:
-        """The states of one note, in consecutive parts of shape (some tokens, width); may be read again."""
-        if isinstance(self.states, StreamedStates):
-            return self.states
-        return [self.states[self.bounds[note] : self.bounds[note + 1]]]
+    def parts_of(self, note: int) -> NoteStates:
+        """The states of one note."""
+        states = self.states
+        if not isinstance(states, StreamedStates):
+            states = states[self.bounds[note] : self.bounds[note + 1]]
+        return NoteStates(states, self.stretches[note] if self.stretches else ())
 
 
 def mean_states(parts: Iterable[torch.Tensor], bounds: Sequence[tuple[int, int]]) -> torch.Tensor:

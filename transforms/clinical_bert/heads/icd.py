@@ -9,7 +9,8 @@ For each label l over the T token states h of the note:
 as in PLM-ICD (Huang, Tsai, Chen: Automatic ICD Coding with Pretrained Language Models, 2022) and LAAT (Vu,
 Nguyen, Nguyen, 2020), with two differences. Only real tokens of the one note take part: PLM-ICD's attention
 runs over padding too, so its scores depend on the batch. And W3 is applied before the sum, which is the same
-number and lets a note of any length be done in pieces, with a running maximum and sum (online softmax).
+number and lets a note of any length be done in pieces, with a running maximum and sum (online softmax). The pieces
+are those that a window owns, so that what text copied from another note adds is computed once.
 
 `plm_icd` serves the published checkpoints of PLM-ICD with the same formula over their own chunks.
 """
@@ -17,19 +18,24 @@ number and lets a note of any length be done in pieces, with a running maximum a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from transforms.clinical_bert.heads.base import EncodedNotes
+from transforms.clinical_bert.cache import StateCache
+from transforms.clinical_bert.heads.base import EncodedNotes, NoteStates
 from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import Tokens
 from transforms.icd.coding import CodeHit, CodingOptions, evidence, select
 from transforms.icd.table import SYSTEM, CodeTable
 
-_PIECE: Final = 2048  # tokens at a time: bounds memory at (piece x labels) whatever the note's length
+PARTIALS: Final = 0.25
+"""Room for `LabelAttention.partial` of a window, as a share of that for its states: that holds as many windows."""
+
+_PIECE: Final = 512  # tokens at a time: bounds memory at (piece x labels) whatever the note's length
 
 
 class Scoring(Protocol):
@@ -63,19 +69,26 @@ class LabelAttention:
         Args:
             states: shape (tokens, width), whole or in consecutive parts; at least one token.
         """
-        highest = torch.full_like(self._bias, -torch.inf)
-        total = torch.zeros_like(self._bias)
-        weighted = torch.zeros_like(self._bias)
-        for piece in _pieces(states):
-            scores = self._scores(piece, self._second)
-            values = linear(piece, self._third).float()
-            new = torch.maximum(highest, scores.amax(dim=0))
-            shrink = torch.exp(highest - new)
-            weights = torch.exp(scores - new)
-            total = total * shrink + weights.sum(dim=0)
-            weighted = weighted * shrink + (weights * values).sum(dim=0)
-            highest = new
-        return weighted / total + self._bias
+        return self.merged(self.partial(piece) for piece in _pieces(states))
+
+    def partial(self, states: torch.Tensor) -> torch.Tensor:
+        """What some tokens add to each label: shape (3, labels), float32.
+
+        Its rows are the highest attention score m, the sum of exp(s_t - m) and that of exp(s_t - m) (W3 h_t).
+
+        Args:
+            states: shape (tokens, width); at least one token.
+        """
+        scores = self._scores(states, self._second)
+        values = linear(states, self._third).float()
+        highest = scores.amax(dim=0)
+        weights = scores.sub_(highest).exp_()
+        return torch.stack([highest, weights.sum(dim=0), values.mul_(weights).sum(dim=0)])
+
+    def merged(self, partials: Iterable[torch.Tensor]) -> torch.Tensor:
+        """The logits of a note, shape (labels,), float32, whose tokens are in these, in their order; at least one."""
+        sums = reduce(_merge, partials)
+        return sums[2] / sums[1] + self._bias
 
     def attention(self, states: torch.Tensor | Iterable[torch.Tensor], labels: Sequence[int]) -> torch.Tensor:
         """Attention of a few labels over all tokens: shape (tokens, labels), float32, columns sum to one."""
@@ -85,6 +98,44 @@ class LabelAttention:
 
     def _scores(self, states: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         return linear(torch.tanh(linear(states, self._first)), second).float()
+
+
+class WindowAttention:
+    """Scores whole notes by the windows that their states come from.
+
+    Args:
+        attention: the formula.
+        kept: where what a window adds is kept for when it comes again.
+    """
+
+    def __init__(self, attention: LabelAttention, kept: StateCache) -> None:
+        self._attention = attention
+        self._kept = kept
+
+    def logits(self, states: NoteStates) -> torch.Tensor:
+        """Shape (labels,), float32."""
+        return self._attention.merged(self._partial(key, part) for key, part in states.keyed())
+
+    def attention(self, states: NoteStates, labels: Sequence[int]) -> torch.Tensor:
+        """As of `LabelAttention`."""
+        return self._attention.attention(states, labels)
+
+    def _partial(self, key: bytes | None, states: torch.Tensor) -> torch.Tensor:
+        known = None if key is None else self._kept.get(key)
+        if known is not None:
+            return known
+        # Copies, for a product's sums may run in another order where its rows begin elsewhere in memory.
+        pieces = (piece.clone() for piece in torch.split(states, _PIECE))
+        partial = reduce(_merge, map(self._attention.partial, pieces))
+        if key is not None:
+            self._kept.put(key, partial)
+        return partial
+
+
+def _merge(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    highest = torch.maximum(one[0], other[0])
+    sums = one[1:] * torch.exp(one[0] - highest) + other[1:] * torch.exp(other[0] - highest)
+    return torch.cat([highest[None], sums])
 
 
 def _pieces(states: torch.Tensor | Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
