@@ -218,6 +218,48 @@ def evaluate_assertion(
     present(evaluate(Request(data, (), config, set_ or (), predictions, split)), as_json=as_json)
 
 
+@evaluate.command("icd", epilog="Example: notemill evaluate icd --data coded.parquet --set icd.threshold=0.4")
+def evaluate_icd(
+    data: Annotated[
+        str, typer.Option(help="Parquet with text (or text_en) and codes; or a folder of generated notes.")
+    ],
+    model: Annotated[
+        list[str] | None, typer.Option(help="icd=PATH_OR_ID[@revision], ner=…; default: what ships.")
+    ] = None,
+    split: Split = None,
+    predictions: Found = None,
+    config: Config = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """How many codes are found (micro and macro F1, P@k, mAP), and whether their evidence is where it should be."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.icd import evaluate
+
+    present(evaluate(Request(data, model or (), config, set_ or (), predictions, split)), as_json=as_json)
+
+
+@evaluate.command("readmission", epilog="Example: notemill evaluate readmission --data labelled.parquet --json")
+def evaluate_readmission(
+    data: Annotated[
+        str, typer.Option(help="Parquet with text, label and encounter_id; or a folder of generated notes.")
+    ],
+    model: Annotated[
+        list[str] | None, typer.Option(help="readmission=PATH_OR_ID[@revision], deid=…; default: what ships.")
+    ] = None,
+    split: Split = None,
+    predictions: Found = None,
+    config: Config = None,
+    set_: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """How well the probabilities of a run rank admissions, and whether they come true as often as they say."""
+    from jobs.evaluate import Request, present
+    from jobs.evaluation.readmission import evaluate
+
+    present(evaluate(Request(data, model or (), config, set_ or (), predictions, split)), as_json=as_json)
+
+
 @models_app.callback(
     invoke_without_command=True, epilog="Example: notemill models --model ner=d4data/biomedical-ner-all --json"
 )

@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
@@ -68,6 +68,7 @@ class Sentences:
     """One concept in one sentence."""
 
     table: None = None
+    key: ClassVar[str] = "note_id"
 
     def check(self, fields: pa.Schema, name: str) -> None:
         for column in ("concept", "sentence", *_SENTENCES, "experiencer"):
@@ -100,6 +101,7 @@ class AssertedEntities:
     """Entities with what holds for them."""
 
     table: str = "entities"
+    key: ClassVar[str] = "note_id"
 
     def check(self, fields: pa.Schema, name: str) -> None:
         if "entities" not in fields.names:

@@ -6,7 +6,7 @@ that the data tell: patient, encounter, document, row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -72,11 +72,20 @@ def interval(units: int, statistic: Callable[[npt.NDArray[np.int64]], float | No
     Returns:
         Lower and upper bound; None where the statistic is defined for no draw.
     """
-    values = [value for drawn in _draws(units) if (value := statistic(drawn)) is not None]
-    if not values:
-        return None
-    low, high = np.percentile(values, _BOUNDS)
-    return [float(low), float(high)]
+    return intervals(units, lambda drawn: {"value": statistic(drawn)}).get("value")
+
+
+def intervals(
+    units: int, statistics: Callable[[npt.NDArray[np.int64]], Mapping[str, float | None]]
+) -> dict[str, list[float] | None]:
+    """As `interval`, of several statistics of the same draws, by name."""
+    values: dict[str, list[float]] = {}
+    for drawn in _draws(units):
+        for name, value in statistics(drawn).items():
+            of_name = values.setdefault(name, [])
+            if value is not None:
+                of_name.append(value)
+    return {name: np.percentile(of_name, _BOUNDS).tolist() if of_name else None for name, of_name in values.items()}
 
 
 def _draws(units: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -33,6 +33,7 @@ class Entities:
     """
 
     table: str
+    key: ClassVar[str] = "note_id"
 
     def check(self, fields: pa.Schema, name: str) -> None:
         if "entities" not in fields.names:

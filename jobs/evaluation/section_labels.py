@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ class SectionLabels:
     """A section's label in a column `label`; it is written above the text as its heading."""
 
     table: None = None
+    key: ClassVar[str] = "note_id"
 
     def check(self, fields: pa.Schema, name: str) -> None:
         if not is_text(kind := fields.field("label").type):

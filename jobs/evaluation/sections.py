@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +51,7 @@ class Marks:
     """Gold headings in a column `headings`, or in the sections of a generated folder."""
 
     table: str = "sections"
+    key: ClassVar[str] = "note_id"
 
     def check(self, fields: pa.Schema, name: str) -> None:
         kind = fields.field("headings").type

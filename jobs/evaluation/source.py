@@ -41,6 +41,11 @@ class Gold(Protocol[G_co]):
         """The table of a generated folder that holds it; None where there is none."""
         ...
 
+    @property
+    def key(self) -> str:
+        """The column by which that table belongs to notes: `note_id` or `encounter_id`."""
+        ...
+
     def check(self, fields: pa.Schema, name: str) -> None:
         """Refuses a file whose gold cannot be read.
 
@@ -182,7 +187,7 @@ class GoldSource(Generic[G]):
                     found += part.notes.num_rows
                     if part.notes.num_rows:
                         yield part
-            if gold:
+            if gold and self.shape.key == "note_id":
                 raise RequestError(f"the gold of {name} has spans of {len(gold)} notes that are not among its notes")
         if not found:
             there = ", ".join(sorted(map(str, splits)))
@@ -213,7 +218,9 @@ class GoldSource(Generic[G]):
         if gold is None:
             found = [self.shape.parse(*row) for row in zip(batch.to_pylist(), texts, places, strict=True)]
         else:
-            rows = [gold.pop(note_id, []) for note_id in note_ids]
+            rows = [gold.get(key, []) for key in notes[self.shape.key].to_pylist()]
+            for note_id in note_ids:
+                gold.pop(note_id, None)
             found = [self.shape.generated(*row) for row in zip(rows, texts, places, strict=True)]
         ids = batch[DOC_ID].to_pylist() if self.id_field.name == DOC_ID else note_ids
         return GoldNotes(notes, ids, _units(notes, ids), found)
@@ -236,7 +243,7 @@ class GoldSource(Generic[G]):
             raise RequestError(f"{self.uri} has no {file}")
         with _opened_parquet(fs, path, file) as parquet:
             for row in parquet.read().to_pylist():
-                found[row["note_id"]].append(row)
+                found[row[self.shape.key]].append(row)
         return dict(found)
 
 
