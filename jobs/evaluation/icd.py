@@ -81,11 +81,8 @@ class Codes:
             raise RequestError(f"column codes of {name} is of type {kind}, but it must be a list of text")
         if self.evidence in fields.names:
             kind = fields.field(self.evidence).type
-            names = (
-                {kind.value_type.field(at).name for at in range(kind.value_type.num_fields)}
-                if pt.is_list(kind) and pt.is_struct(kind.value_type)
-                else set()
-            )
+            structs = pt.is_list(kind) and pt.is_struct(kind.value_type)
+            names = {kind.value_type.field(at).name for at in range(kind.value_type.num_fields)} if structs else set()
             if not {"code", "start", "end"} <= names:
                 raise RequestError(
                     f"column {self.evidence} of {name} is of type {kind}, but it must be a list of structs with code, "
@@ -192,23 +189,21 @@ class CodeCounts:
         """Mean F1 over the codes that gold or job have in the notes (of each draw)."""
         codes = sorted(set().union(*self.gold, *self.found))
         places = {code: at for at, code in enumerate(codes)}
-        rows: list[tuple[int, int, int]] = []  # unit, code, 2 right - and what F1 divides by, below
         numbers: dict[str, int] = {}
         of_notes = [numbers.setdefault(unit, len(numbers)) for unit in self.units]
-        worth: list[tuple[int, int]] = []
-        for unit, gold, found in zip(of_notes, self.gold, self.found, strict=True):
-            for code in gold | found:
-                rows.append((unit, places[code], 0))
-                worth.append((2 * (code in gold and code in found), (code in gold) + (code in found)))
-        if not rows:
+        cells = [
+            (unit, places[code], 2 * (code in gold and code in found), (code in gold) + (code in found))
+            for unit, gold, found in zip(of_notes, self.gold, self.found, strict=True)
+            for code in gold | found
+        ]
+        if not cells:
             return 0.0, None
-        unit_of, code_of, _ = np.array(rows).T
-        both = np.array(worth, dtype=np.float64)
+        unit_of, code_of, parts, wholes = np.array(cells, dtype=np.int64).T
 
         def macro(drawn: npt.NDArray[np.int64]) -> float | None:
             times = np.bincount(drawn, minlength=len(numbers))[unit_of]
-            part = np.bincount(code_of, weights=both[:, 0] * times, minlength=len(codes))
-            whole = np.bincount(code_of, weights=both[:, 1] * times, minlength=len(codes))
+            part = np.bincount(code_of, weights=parts * times, minlength=len(codes))
+            whole = np.bincount(code_of, weights=wholes * times, minlength=len(codes))
             there = whole > 0
             return float((part[there] / whole[there]).mean()) if there.any() else None
 

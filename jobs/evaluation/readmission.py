@@ -185,7 +185,7 @@ def _run(job: Job, folder: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any
             "stages": [stage for stage in job.stages if stage in _STAGES],
         }
     )
-    outcome, _ = run(asked, progress_for(Console(quiet=True)), fresh=True)
+    outcome, _ = run(asked, progress_for(Console(stderr=True)), fresh=True)
     table = pyarrow.dataset.dataset(str(folder / "run" / "readmission")).to_table()
     rows: list[dict[str, Any]] = table.select([field.name for field in _FIELDS]).to_pylist()
     return rows, outcome.manifest
