@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,8 @@ class MaskedModel(nn.Module):
         self.model = model
         self._types = types
         self._places: torch.Tensor | None = None
+        # BigBird's sparse attention scatters float32 into bfloat16 under autocast (transformers 5.23).
+        self._whole = model.config.model_type == "big_bird"
         model.base_model.register_forward_hook(self._pick)
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -106,7 +109,8 @@ class MaskedModel(nn.Module):
         inputs = {"input_ids": batch.ids, "attention_mask": batch.attention}
         if self._types:
             inputs["token_type_ids"] = batch.types
-        logits = self.model(**inputs).logits[0]
+        with torch.autocast(batch.ids.device.type, enabled=False) if self._whole else nullcontext():
+            logits = self.model(**inputs).logits[0]
         return functional.cross_entropy(logits.float(), batch.targets, reduction="none")
 
     def _pick(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:

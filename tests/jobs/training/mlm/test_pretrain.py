@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from jobs.training.mlm.loop import PretrainOptions
 from jobs.training.mlm.pretrain import pretrain
 from jobs.training.mlm.state import State
 from pipelines.errors import RequestError
-from tests.transforms.clinical_bert import tiny
+from tests.transforms.clinical_bert import families, tiny
+from transforms.clinical_bert.shapes import COUNT as SHAPES
 
+ROOT = Path(__file__).parents[4]
 QUICK = PretrainOptions(length=32, batch=8, lr=2e-3, dup_factor=2, epochs=2)
 
 
@@ -113,3 +118,80 @@ def test_killed_it_goes_on_as_if_it_had_not_been(base: str, tmp_path: Path, monk
         for path in (whole / "losses.jsonl", resumed / "losses.jsonl")
     ]
     assert losses[0] == losses[1]
+
+
+def test_two_processes_train_as_one(base: str, tmp_path: Path) -> None:
+    """Started by accelerate, each process computes its share of the same batches."""
+    data = notes(tmp_path / "notes.parquet")
+    options = PretrainOptions(length=32, batch=8, max_steps=12, lr=2e-3)
+    one = pretrain([data], base, str(tmp_path / "one"), options=options, device="cpu")
+    assert one is not None
+    launched = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    launched += ["--dynamo_backend", "no", "--main_process_port", "0", "-m", "jobs.cli", "train", "mlm"]
+    asked = ["--data", data, "--base", base, "--output", str(tmp_path / "two"), "--length", "32", "--batch", "8"]
+    asked += ["--max-steps", "12", "--lr", "2e-3", "--save-steps", "6", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", *launched, *asked],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (told,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]  # by one of them
+    assert done.stderr.count("dev loss") == 3
+    assert (told["steps"], told["tokens"]) == (one.steps, one.tokens)
+    assert told["dev_loss_before"] == pytest.approx(one.dev_loss_before, abs=1e-6)
+    assert told["dev_loss"] == pytest.approx(one.dev_loss, abs=0.02)
+    assert (tmp_path / "two/README.md").exists()
+
+
+def test_a_smaller_encoder_with_a_smaller_vocabulary(tmp_path: Path) -> None:
+    data, out = notes(tmp_path / "notes.parquet"), tmp_path / "out"
+    pretrain(
+        [data], "shipped", str(out), layers=1, feed_forward=64, word_shapes=True, prune_vocabulary=True,
+        options=replace(QUICK, max_steps=2), device="cpu",
+    )  # fmt: skip
+    config = json.loads((out / "config.json").read_text())
+    assert (config["num_hidden_layers"], config["intermediate_size"]) == (1, 64)
+    assert config["vocab_size"] < 3000
+    model = AutoModelForMaskedLM.from_pretrained(out)
+    assert model.get_output_embeddings().weight.shape == (config["vocab_size"], config["hidden_size"])
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert model.base_model.embeddings.token_type_embeddings.weight.shape[0] == SHAPES
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_every_family(family: str, tmp_path: Path) -> None:
+    """From an encoder alone, whose head is new, and from one with its head, which goes on."""
+    data, told = notes(tmp_path / "notes.parquet", n=20), "the base has no head for masked words"
+    for task, new in (("Model", True), ("ForMaskedLM", False)):
+        lines: list[str] = []
+        base, out = families.random(tmp_path / task, family, task), tmp_path / f"{task}-out"
+        options = replace(QUICK, max_steps=2)
+        summary = pretrain([data], str(base), str(out), options=options, device="cpu", log=lines.append)
+        assert summary is not None
+        assert summary.steps == 2
+        assert any(told in line for line in lines) == new
+        AutoModelForMaskedLM.from_pretrained(out)
+
+
+def test_what_cannot_be_asked_for(base: str, tmp_path: Path) -> None:
+    data = notes(tmp_path / "notes.parquet")
+    with pytest.raises(RequestError, match="--length 128: the base reads at most 64 tokens"):
+        pretrain([data], base, str(tmp_path / "o"), device="cpu")
+    with pytest.raises(RequestError, match="no such file or folder"):
+        pretrain([str(tmp_path / "none")], base, str(tmp_path / "o"), device="cpu")
+    with pytest.raises(RequestError, match="--layers 9"):
+        pretrain([data], base, str(tmp_path / "o"), layers=9, options=QUICK, device="cpu")
+    assert not (tmp_path / "o").exists()
+
+
+def test_time_that_is_short_ends_it(base: str, tmp_path: Path) -> None:
+    data = notes(tmp_path / "notes.parquet")
+    options = replace(QUICK, epochs=10_000, max_minutes=0.02)
+    summary = pretrain([data], base, str(tmp_path / "o"), options=options, device="cpu")
+    assert summary is not None
+    assert 0 < summary.steps < 1000
+    records = [json.loads(line) for line in (tmp_path / "o/losses.jsonl").read_text().splitlines()]
+    assert next(record["lr"] for record in reversed(records) if "lr" in record) < 1e-3
