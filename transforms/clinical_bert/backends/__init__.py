@@ -37,8 +37,8 @@ def open_backend(
     Args:
         folder: a checkpoint that was resolved.
         backend: what computes it; `auto` is the fastest that is installed and that the processor has.
-        precision: `auto` likewise; it is never `int8`, which costs accuracy that a few sentences do not
-            show, and with which de-identification was measured on 100 notes alone.
+        precision: `auto` likewise; it is `int8`, which costs accuracy that a few sentences do not show, only where the
+            checkpoint was measured so (`precision.MEASURED_IN`).
         device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is the GPU where there is one.
         compiled: run PyTorch through `torch.compile`; the first batches then take minutes.
         check_labels: compare the labels of made-up sentences with those in float32, and compute in float32 instead

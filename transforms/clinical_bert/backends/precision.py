@@ -17,6 +17,10 @@ COMPUTES: Final = {
 }
 """The precisions of each backend."""
 
+MEASURED_IN: Final = "measured_in"
+"""Key of a checkpoint's config.json: the precision that its figures were measured in. Where it is `int8`, `auto` takes
+backend `native` in int8 for it."""
+
 NEEDS: Final = {
     "native": (),
     "torch": (),

@@ -14,6 +14,7 @@ import torch
 from transforms.clinical_bert.backends.native import library, unfit
 from transforms.clinical_bert.backends.precision import (
     COMPUTES,
+    MEASURED_IN,
     NEEDS,
     BackendError,
     BackendName,
@@ -36,7 +37,8 @@ _FASTEST_FIRST: Final = (
     ("torch", "fp32"),
 )
 """On CPUs (infra/bench/backends.json). OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are
-faster still, but cost accuracy that a few sentences do not show, so they are never taken unasked."""
+faster still, but cost accuracy that a few sentences do not show, so they are taken unasked only for checkpoints that
+were measured with them."""
 
 
 class Computing(NamedTuple):
@@ -72,7 +74,7 @@ def choose(
 
     Args:
         backend, precision: as in `[model]`; `auto` leaves the choice, but is never `int8`, whose cost in accuracy a
-            few sentences do not show.
+            few sentences do not show, unless all of the checkpoints were measured so (`MEASURED_IN`).
         device: `cpu` or `cuda`; only PyTorch computes on the latter.
         configs: of the checkpoints that are to be computed: the content of each config.json.
 
@@ -91,6 +93,9 @@ def choose(
     pairs = [*_FASTEST_FIRST, *((name, kind) for name, kinds in COMPUTES.items() for kind in kinds)]
     wanted = {precision} if precision != "auto" else {"fp32", "bf16"}
     asked = [(b, p) for b, p in pairs if backend in ("auto", b) and p in wanted]
+    measured = bool(configs) and all(config.get(MEASURED_IN) == "int8" for config in configs)
+    if measured and precision == "auto" and backend in ("auto", "native"):
+        asked.insert(0, ("native", "int8"))
     if backend != "auto":  # the lowest precision that it computes in is its fastest
         asked.sort(key=lambda pair: pair[1] == "fp32")
     problems = [(pair, _problem(*pair, configs)) for pair in asked]

@@ -60,6 +60,20 @@ def test_half_of_it_named(backend: str, precision: str, expected: tuple[str, str
     assert choose(backend, precision, "cpu") == expected  # type: ignore[arg-type]
 
 
+def test_int8_is_taken_for_what_was_measured_so(machine: object) -> None:
+    measured = BERT | {"measured_in": "int8"}
+    assert choose("auto", "auto", "cpu", [measured]) == ("native", "int8")
+    assert choose("native", "auto", "cpu", [measured, measured]) == ("native", "int8")
+    assert choose("auto", "auto", "cpu", [measured, BERT]) == ("native", "bf16")
+    assert choose("auto", "bf16", "cpu", [measured]) == ("native", "bf16")
+    assert choose("torch", "auto", "cpu", [measured]) == ("torch", "bf16")
+    assert choose("auto", "auto", "cuda", [measured]).backend == "torch"
+    machine(without=("c++",))  # type: ignore[operator]
+    assert choose("auto", "auto", "cpu", [measured]) == ("torch", "bf16")
+    machine(frozenset())  # type: ignore[operator]
+    assert choose("auto", "auto", "cpu", [measured]) == ("torch", "fp32")
+
+
 @pytest.mark.usefixtures("machine")
 def test_a_family_that_no_graph_holds_goes_to_pytorch() -> None:
     assert choose("auto", "auto", "cpu", [BERT, {"model_type": "longformer"}]) == ("torch", "bf16")
