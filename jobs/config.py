@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipelines.errors import RequestError
 from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
+from transforms.readmission import ReadmissionOptions
+from transforms.readmission.options import DISCHARGE_TYPES
 
 STAGES = ("validate", "deidentify", "sections", "clinical_bert", "assertion")
 """The stages of the main job, in their order. Scoring admissions follows `clinical_bert` by itself."""
@@ -36,6 +38,7 @@ class Columns(_Table):
     encounter_id: Names | None = None
     note_type: Names | None = None
     note_time: Names | None = None
+    admit_time: Names | None = None
     patient_name: Names | None = None
     known: dict[str, Names] = Field({}, description="PHI label -> columns whose values are PHI of that label.")
 
@@ -110,6 +113,24 @@ class Icd(_Table):
     masked: bool = Field(True, description="PLM-ICD: no attention over padding; false: the published scores.")
 
 
+class Readmission(_Table):
+    """At which moment readmission is foretold, and from which notes."""
+
+    mode: str = Field("all", description="all, discharge (summaries), or hours after admission: 24h, 48h, 72h.")
+    admit: Literal["column", "first-note"] = Field("column", description="Which time is admission.")
+    discharge_types: list[str] = Field(list(DISCHARGE_TYPES), min_length=1, description="Note types of summaries.")
+    top_chunks: int = Field(3, ge=0, le=100, description="Chunks told of each admission, the highest first.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _ = self.options
+        return self
+
+    @property
+    def options(self) -> ReadmissionOptions:
+        return ReadmissionOptions(self.mode, self.admit, tuple(self.discharge_types), self.top_chunks)
+
+
 class Embed(_Table):
     """What gets a vector, and how it is made of the tokens' states."""
 
@@ -149,6 +170,7 @@ class Job(_Table):
     model: Model = Model()
     ner: Ner = Ner()
     icd: Icd = Icd()
+    readmission: Readmission = Readmission()
     embed: Embed = Embed()
     ray: Ray = Ray()
     beam: Beam = Beam()
@@ -181,13 +203,22 @@ class Job(_Table):
                 )
         return self
 
+    @property
+    def scores_readmission(self) -> bool:
+        return "clinical_bert" in self.stages and "readmission" in self.model.heads
+
     def column_map(self) -> ColumnMap:
         """The preset's columns, with those of [columns] in their place."""
         preset = PRESETS[self.preset]
         given = {name: value for name in MAPPED if (value := getattr(self.columns, name)) is not None}
         named = {name: _names(value) for name, value in given.items()}
         base = {name: getattr(preset, name) for name in MAPPED}
-        demanded = {*preset.demanded, *(name for name in given if name not in REQUIRED)}
+        needed = self.readmission.options.needs if self.scores_readmission else ()
+        if "admit_time" not in needed:
+            # What nothing needs is not read: a time that cannot be read would cost the note.
+            base["admit_time"] = ()
+            named.pop("admit_time", None)
+        demanded = {*preset.demanded, *needed, *(name for name in named if name not in REQUIRED)}
         labels = LabelMap(self.deidentify.labels.items())
         known = tuple(sorted((labels[name] or "", _names(value)) for name, value in self.columns.known.items()))
         return ColumnMap(

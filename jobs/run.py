@@ -162,8 +162,17 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
 
 def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
     """The job's stages, in order."""
-    made = {**reading_stages(job, models), "deidentify": deid_stages(job, models, key)}
+    made = {**reading_stages(job, models), "deidentify": (*_placing(job, key), *deid_stages(job, models, key))}
     return tuple(stage for name in job.stages for stage in made[name])
+
+
+def _placing(job: Job, key: Key) -> tuple[Stage, ...]:
+    """The stage that tells where in its admission a note stands, where the job asks for it."""
+    from transforms.readmission.options import ALL
+    from transforms.readmission.stage import PlaceNotes
+
+    options = job.readmission.options
+    return (PlaceNotes(key, options),) if job.scores_readmission and options.mode != ALL else ()
 
 
 def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tuple[Stage, ...]]:
@@ -247,6 +256,7 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
         stages=stages(job, models, key),
         output=job.output,
         version=importlib.metadata.version("notemill"),
+        readmission=job.readmission.options,
     )
     plan.check()
     output.check_writable()

@@ -25,7 +25,7 @@ from transforms.stage import NoteError, Stage, with_column
 log = logging.getLogger(__name__)
 
 # What a rejected note may no longer carry: with its de-identification unfinished all of this is raw.
-_RAW: Final = ("text", "patient_name", "known_phi", "note_type", "note_time")
+_RAW: Final = ("text", "patient_name", "known_phi", "note_type", "note_time", "admit_time")
 
 
 class ContractError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,12 +19,13 @@ from pipelines.parcel import Parcel
 from pipelines.tables import TABLES, schema_of
 from transforms import schema
 from transforms.deid.pseudonyms import Pseudonyms
+from transforms.readmission import ReadmissionOptions
 from transforms.stage import Stage, Worker
 
-RAW: Final = frozenset({"text", "patient_name", "known_phi", "note_type", "note_time"})
+RAW: Final = frozenset({"text", "patient_name", "known_phi", "note_type", "note_time", "admit_time"})
 """Columns that hold raw content until `deidentify` replaces them."""
 
-MAY_READ_RAW: Final = frozenset({"validate", "find_phi", "link_names", "deidentify"})
+MAY_READ_RAW: Final = frozenset({"validate", "place_notes", "find_phi", "link_names", "deidentify"})
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Plan:
         stages: in the order in which notes pass them.
         output: URI of the folder that the run owns.
         version: Notemill's version; another version may give other results, so it is part of the identity.
+        readmission: how admissions are scored after the last split.
     """
 
     source: ParquetSource
@@ -43,6 +45,7 @@ class Plan:
     stages: tuple[Stage, ...]
     output: str
     version: str
+    readmission: ReadmissionOptions = field(default_factory=ReadmissionOptions)
 
     @cached_property
     def tables(self) -> Mapping[str, pa.Schema]:
@@ -58,7 +61,8 @@ class Plan:
 
     @property
     def sink(self) -> Sink:
-        return Sink(self.output, self.run_id, self.tables, self.scores_readmission)
+        top_chunks = self.readmission.top_chunks if self.scores_readmission else None
+        return Sink(self.output, self.run_id, self.tables, top_chunks)
 
     @property
     def folder(self) -> Folder:
@@ -74,6 +78,7 @@ class Plan:
             "columns": repr(self.source.mapping),
             "ids": repr(self.pseudonyms),
             "stages": {stage.name: repr(stage) for stage in self.stages},
+            **({"readmission": repr(self.readmission)} if self.scores_readmission else {}),
         }
 
     @cached_property

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipelines.admissions import write_readmission
 from pipelines.engines import Engine
 from pipelines.errors import RunError
-from pipelines.finish import account, count_deidentified, write_readmission
+from pipelines.finish import account, count_deidentified
 from pipelines.io.ledger import KEY, Ledger, Receipt
 from pipelines.io.source import Split
 from pipelines.io.storage import TEMPORARY
@@ -90,7 +91,11 @@ def execute(
     if not receipts:
         sums["tables"] = plan.sink.write_empty()
     if plan.scores_readmission:
-        sums["tables"]["readmission"] = write_readmission(plan.folder, sorted(receipts), plan.run_id)
+        admissions = write_readmission(
+            plan.folder, sorted(receipts), plan.run_id, plan.readmission, notes=sums["rows_written"]
+        )
+        sums["tables"]["readmission"] = admissions.admissions
+        sums["readmission"] = admissions.to_json()
     manifest = {
         "run_id": plan.run_id,
         "status": "complete",

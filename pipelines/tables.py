@@ -18,12 +18,18 @@ CHUNKS: Final = pa.schema(
     [
         ("encounter_id", pa.string()),
         ("patient_id", pa.string()),
+        ("note_id", pa.string()),
+        *((field.name, field.type) for field in schema.PLACED),
         ("n_chunks", pa.int32()),
         ("max_chunk", pa.float64()),
-        ("sum_chunk", pa.float64()),
+        ("sum_chunk", pa.int64()),
+        ("top_chunks", pa.list_(schema.CHUNK)),
     ]
 )
-"""What is kept of a note's readmission scores until the last split: one row per note of an encounter."""
+"""What is kept of a note's readmission scores until the last split: one row per note."""
+
+SCORE_UNIT: Final = 2.0**-40
+"""Of `sum_chunk`: a sum of whole numbers is the same in any order."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +109,25 @@ def _crosswalk(notes: pa.Table) -> pa.Table:
     return _typed({name: notes[name] for name in schema.TABLES["crosswalk"].names[1:]}, "crosswalk")
 
 
-def chunk_sums(notes: pa.Table) -> pa.Table:
-    """Rows of `CHUNKS`: the notes that belong to an encounter, with what the readmission formula needs of each."""
-    notes = notes.filter(pc.is_valid(notes["encounter_id"]))
-    scores = notes["chunk_scores"].to_pylist()
+def chunk_sums(notes: pa.Table, most: int) -> pa.Table:
+    """Rows of `CHUNKS`: what the readmission formula needs of each note, and its `most` highest chunks."""
+    chunks = [of_note or [] for of_note in notes["chunk_scores"].to_pylist()]
+    scores = [[chunk["score"] for chunk in of_note] for of_note in chunks]
+    ranked = [sorted(of_note, key=lambda chunk: (-chunk["score"], chunk["start"])) for of_note in chunks]
+    placed = notes["placed"].combine_chunks() if "placed" in notes.column_names else None
     return pa.table(
         {
             "encounter_id": notes["encounter_id"],
             "patient_id": notes["patient_id"],
-            "n_chunks": [len(score or ()) for score in scores],
-            "max_chunk": [max(score) if score else None for score in scores],
-            "sum_chunk": [sum(score) if score else 0.0 for score in scores],
+            "note_id": notes["note_id"],
+            **{
+                field.name: pa.nulls(notes.num_rows, field.type) if placed is None else pc.struct_field(placed, i)
+                for i, field in enumerate(schema.PLACED)
+            },
+            "n_chunks": [len(of_note) for of_note in scores],
+            "max_chunk": [max(of_note, default=None) for of_note in scores],
+            "sum_chunk": [sum(round(score / SCORE_UNIT) for score in of_note) for of_note in scores],
+            "top_chunks": [of_note[:most] for of_note in ranked],
         },
         schema=CHUNKS,
     )

@@ -68,6 +68,14 @@ CODE: Final = pa.struct(
     ]
 )
 
+CHUNK: Final = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("score", pa.float32())])
+"""A stretch of a note that the readmission head scored."""
+
+TOP_CHUNK: Final = pa.struct([("note_id", pa.string()), *((field.name, field.type) for field in CHUNK)])
+
+PLACED: Final = pa.struct([("left_out", pa.string()), ("written", pa.int64()), ("admitted", pa.int64())])
+"""Whether a note takes part in its admission's score; see `transforms.readmission.stage`."""
+
 EMBEDDING: Final = pa.struct(
     [("section_id", pa.int32()), ("n_tokens", pa.int32()), ("embedding", pa.list_(pa.float32()))]
 )
@@ -110,12 +118,14 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("encounter_id", pa.string()),
         ("note_type", pa.string()),
         ("note_time", pa.timestamp("us")),
+        ("admit_time", pa.timestamp("us")),
         ("patient_name", pa.list_(pa.string())),
         ("known_phi", pa.list_(KNOWN_PHI)),
         ("text", pa.string()),
         # Why the note was given up; null while it is alive. Only the guard and `validate` set it.
         ("reject", REJECT),
         # What the stages add.
+        ("placed", PLACED),
         ("raw_note_id", pa.string()),
         ("raw_patient_id", pa.string()),
         ("raw_encounter_id", pa.string()),
@@ -125,7 +135,7 @@ IN_FLIGHT: Final[pa.Schema] = pa.schema(
         ("sections", pa.list_(SECTION)),
         ("entities", pa.list_(ENTITY)),
         ("codes", pa.list_(CODE)),
-        ("chunk_scores", pa.list_(pa.float32())),
+        ("chunk_scores", pa.list_(CHUNK)),
         ("embeddings", pa.list_(EMBEDDING)),
         ("n_tokens", pa.int32()),
         ("encoded", ENCODED),
@@ -139,6 +149,7 @@ READ_COLUMNS: Final = (
     "encounter_id",
     "note_type",
     "note_time",
+    "admit_time",
     "patient_name",
     "known_phi",
     "text",
@@ -191,6 +202,7 @@ TABLES: Final[dict[str, pa.Schema]] = {
         ("n_chunks", pa.int32()),
         ("max_chunk", pa.float64()),
         ("mean_chunk", pa.float64()),
+        ("top_chunks", pa.list_(TOP_CHUNK)),
     ),
     "embeddings": _table(("note_id", pa.string()), *_exploded(EMBEDDING)),
     "phi": _table(("note_id", pa.string()), *_exploded(PHI)),

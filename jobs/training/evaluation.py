@@ -15,7 +15,7 @@ from transforms.clinical_bert.heads.labels import split_label
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.spans import Span
 from transforms.icd.coding import CodeHit, CodingOptions
-from transforms.readmission import admission_probability
+from transforms.readmission import Chunk, admission_probability
 
 Figures = dict[str, Any]
 
@@ -148,12 +148,12 @@ def measure(
     return dict(figures), threshold
 
 
-def _readmission(documents: Sequence[Document], results: Sequence[list[float]]) -> Figures:
+def _readmission(documents: Sequence[Document], results: Sequence[Sequence[Chunk]]) -> Figures:
     chunks: dict[str, list[float]] = defaultdict(list)
     labels: dict[str, bool] = {}
-    for number, (document, scores) in enumerate(zip(documents, results, strict=True)):
+    for number, (document, found) in enumerate(zip(documents, results, strict=True)):
         encounter = document.group or str(number)
-        chunks[encounter] += scores
+        chunks[encounter] += [chunk.score for chunk in found]
         labels[encounter] = bool(document.readmitted)
     scored = [encounter for encounter, of_encounter in chunks.items() if of_encounter]
     probabilities = [admission_probability(max(chunks[e]), sum(chunks[e]), len(chunks[e])) for e in scored]

@@ -20,7 +20,7 @@ from transforms.clinical_bert.catalogue import HEADS
 from transforms.clinical_bert.checkpoints import own_head, read_json
 from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.heads.labels import OUTSIDE, label_groups
-from transforms.clinical_bert.heads.readmission import chunk_tokens
+from transforms.clinical_bert.heads.readmission import token_chunks
 from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens
 
@@ -173,8 +173,10 @@ class ReadmissionTask(nn.Module):
         """Rows of (first token, token after the last, label)."""
         if document.readmitted is None:
             return None
-        chunks = chunk_tokens(document.text, tokens)
-        return torch.tensor([[first, last, int(document.readmitted)] for first, last in chunks]) if chunks else None
+        chunks = token_chunks(document.text, tokens)
+        if not chunks:
+            return None
+        return torch.tensor([[chunk.first, chunk.last, int(document.readmitted)] for chunk in chunks])
 
     def loss(self, states: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:
         means, gold = [], []

@@ -22,7 +22,17 @@ from transforms import schema
 
 REQUIRED: Final = ("note_id", "text")
 IDS: Final = ("note_id", "patient_id", "encounter_id")
-MAPPED: Final = ("note_id", "patient_id", "encounter_id", "note_type", "note_time", "patient_name", "text")
+MAPPED: Final = (
+    "note_id",
+    "patient_id",
+    "encounter_id",
+    "note_type",
+    "note_time",
+    "admit_time",
+    "patient_name",
+    "text",
+)
+TIMES: Final = ("note_time", "admit_time")
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class ColumnMap:
     encounter_id: tuple[str, ...] = ("encounter_id",)
     note_type: tuple[str, ...] = ("note_type",)
     note_time: tuple[str, ...] = ("note_time",)
+    admit_time: tuple[str, ...] = ("admit_time",)
     patient_name: tuple[str, ...] = ("patient_name",)
     demanded: tuple[str, ...] = ()
     skip_where: tuple[str, tuple[str, ...]] | None = None
@@ -53,7 +64,11 @@ class ColumnMap:
 PRESETS: Final[dict[str, ColumnMap]] = {
     "notemill": ColumnMap(),
     "mimic-iv-note": ColumnMap(
-        patient_id=("subject_id",), encounter_id=("hadm_id",), note_time=("charttime",), demanded=("patient_id",)
+        patient_id=("subject_id",),
+        encounter_id=("hadm_id",),
+        note_time=("charttime",),
+        admit_time=("admittime",),
+        demanded=("patient_id",),
     ),
     "mimic-iii": ColumnMap(
         note_id=("ROW_ID",),
@@ -62,6 +77,7 @@ PRESETS: Final[dict[str, ColumnMap]] = {
         encounter_id=("HADM_ID",),
         note_type=("CATEGORY",),
         note_time=("CHARTTIME", "CHARTDATE"),
+        admit_time=("ADMITTIME",),
         demanded=("patient_id",),
         # The chart's own mark that a clinician found the note to be an error.
         skip_where=("ISERROR", ("1", "1.0", "true")),
@@ -72,6 +88,7 @@ PRESETS: Final[dict[str, ColumnMap]] = {
         encounter_id=("visit_occurrence_id",),
         note_type=("note_title",),
         note_time=("note_datetime", "note_date"),
+        admit_time=("visit_start_datetime", "visit_start_date"),
         demanded=("patient_id",),
     ),
 }
@@ -105,7 +122,7 @@ def _fits(column: str, kind: pa.DataType) -> bool:
     if column in IDS:
         # pandas turns whole numbers with gaps into floats; a value that is not whole is rejected row by row.
         return _is_text(kind) or pt.is_integer(kind) or pt.is_floating(kind)
-    if column == "note_time":
+    if column in TIMES:
         return _is_text(kind) or pt.is_timestamp(kind) or pt.is_date(kind)
     if column == "patient_name" and (pt.is_list(kind) or pt.is_large_list(kind)):
         return _is_text(kind.value_type)
@@ -125,9 +142,14 @@ _WANTED: Final = {
     "encounter_id": "text or whole numbers",
     "note_type": "text",
     "note_time": "a timestamp, a date or ISO 8601 text",
+    "admit_time": "a timestamp, a date or ISO 8601 text",
     "patient_name": "text or a list of text",
     "text": "text",
 }
+
+
+_ELSE: Final = {"admit_time": ', or take admission to be at its first note (readmission.admit = "first-note")'}
+"""What else may be done about a column that is missing."""
 
 
 def check_schema(mapping: ColumnMap, fields: pa.Schema, file: str) -> ReadPlan:
@@ -154,6 +176,7 @@ def check_schema(mapping: ColumnMap, fields: pa.Schema, file: str) -> ReadPlan:
             raise RequestError(
                 f"{file} has no column {' or '.join(wanted)} for {column}; it has: {', '.join(fields.names)}. "
                 f'Name it in the job file ([columns] {column} = "...") or choose another --preset'
+                f"{_ELSE.get(column, '')}"
             )
         for name in present:
             if fields.names.count(name) > 1:
@@ -230,7 +253,9 @@ _FAULTS: Final = {
     "InvalidUnicode": "a text column holds bytes that are not UTF-8",
     "IdNotWhole": "an id column holds a number that is not whole",
     "UnreadableNoteTime": "note_time is not ISO 8601, or out of range",
+    "UnreadableAdmitTime": "admit_time is not ISO 8601, or out of range",
 }
+_UNREADABLE: Final = {"note_time": "UnreadableNoteTime", "admit_time": "UnreadableAdmitTime"}
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -270,8 +295,8 @@ def _readable_lists(array: pa.Array, faults: dict[int, str]) -> pa.Array:
 
 def _convert(column: str, array: pa.Array, faults: dict[int, str]) -> pa.Array:
     kind = array.type
-    if column == "note_time":
-        return _times(array, faults)
+    if column in TIMES:
+        return _times(array, faults, _UNREADABLE[column])
     if column in IDS and pt.is_floating(kind):
         # 2**53: beyond it a float no longer tells one id from the next.
         whole = pc.and_(pc.equal(array, pc.trunc(array)), pc.less(pc.abs(array), 2.0**53))
@@ -284,7 +309,7 @@ def _convert(column: str, array: pa.Array, faults: dict[int, str]) -> pa.Array:
     return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array) if column in IDS else array
 
 
-def _times(array: pa.Array, faults: dict[int, str]) -> pa.Array:
+def _times(array: pa.Array, faults: dict[int, str], fault: str) -> pa.Array:
     kind = array.type
     if not _is_text(kind):
         # Nanoseconds are cut; a time zone is resolved to UTC, which is how Arrow keeps it.
@@ -294,7 +319,7 @@ def _times(array: pa.Array, faults: dict[int, str]) -> pa.Array:
             return pc.cast(array, pa.timestamp("us"))
         except pa.ArrowInvalid:  # one lies outside the years that microseconds can tell
             moments = [_in_range(value) for value in array]
-            faults |= {i: "UnreadableNoteTime" for i, m in enumerate(moments) if m is None and array[i].is_valid}
+            faults |= {i: fault for i, m in enumerate(moments) if m is None and array[i].is_valid}
             return pa.array([None if m is None else m.as_py() for m in moments], pa.timestamp("us"))
     times: list[dt.datetime | None] = []
     for i, value in enumerate(array.to_pylist()):
@@ -303,7 +328,7 @@ def _times(array: pa.Array, faults: dict[int, str]) -> pa.Array:
             try:
                 moment = dt.datetime.fromisoformat(value.strip())
             except ValueError:
-                faults[i] = "UnreadableNoteTime"
+                faults[i] = fault
             else:
                 if moment.tzinfo is not None:
                     moment = moment.astimezone(dt.UTC).replace(tzinfo=None)

@@ -31,13 +31,13 @@ class Sink:
 
     Attributes:
         tables: name and schema of the tables made of living notes; `rejects` is always written.
-        keeps_chunks: whether readmission scores are kept for the end of the run.
+        top_chunks: of each note so many chunks are kept for the table `readmission`; None: no scores are kept.
     """
 
     output: str
     run_id: str
     tables: Mapping[str, pa.Schema]
-    keeps_chunks: bool
+    top_chunks: int | None
 
     def write(self, parcel: Parcel) -> Receipt:
         """Writes the split's tables and then its receipt; written again, it replaces the same files."""
@@ -48,8 +48,8 @@ class Sink:
         for table in tables.TABLES:
             if table.name in self.tables:
                 parts[table.name] = tables.with_run_id(table.rows(living), self.tables[table.name], self.run_id)
-        if self.keeps_chunks:
-            parts[CHUNKS] = tables.chunk_sums(living)
+        if self.top_chunks is not None:
+            parts[CHUNKS] = tables.chunk_sums(living, self.top_chunks)
         facts: dict[str, dict[str, int]] = {}
         for name, rows in parts.items():
             data = encode(rows)

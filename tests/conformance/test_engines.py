@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pipelines.plan import Plan
 from pipelines.run import Outcome, execute
 from tests.pipelines.toys import Count, Quiet, Scrub, make_plan, notes_table, read_tables, write_notes
 from transforms import schema
+from transforms.readmission import ReadmissionOptions
 
 ENGINES: dict[str, Callable[[], Engine]] = {"local": LocalEngine, "beam": BeamEngine, "ray": RayEngine}
 
@@ -78,6 +80,60 @@ def test_the_same_tables(
         else:
             assert table.equals(expected[name]), name
         assert table.schema.names == schema.TABLES[name].names
+
+
+STAY = dt.datetime(2141, 5, 6, 8, 0)
+
+
+@pytest.fixture(scope="module")
+def stays(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Stays of four notes, ten hours apart; one note of each tells when admission was, and some are without a time."""
+    count = 90
+    table = notes_table(
+        count,
+        encounter_id=[f"e{i * 7 % count // 4}" for i in range(count)],
+        note_type=["Discharge summary" if i % 3 == 0 else "progress" for i in range(count)],
+        note_time=[None if i % 11 == 0 else STAY + dt.timedelta(hours=10 * (i * 7 % count % 4)) for i in range(count)],
+        admit_time=[STAY if i * 7 % count % 4 == 2 else None for i in range(count)],
+    )
+    return write_notes(tmp_path_factory.mktemp("stays") / "in.parquet", table, row_group_size=37)
+
+
+MODES = {
+    ReadmissionOptions("24h"): {"no_note_time", "no_admit_time", "later"},
+    ReadmissionOptions("24h", "first-note"): {"no_note_time", "later"},
+    ReadmissionOptions("discharge"): {"note_type"},
+}
+
+
+@pytest.mark.parametrize(("options", "reasons"), MODES.items(), ids=[f"{mode.mode} {mode.admit}" for mode in MODES])
+@pytest.mark.parametrize(("engine", "split_rows"), [("local", 90), ("local", 1), ("beam", 7), ("ray", 7)])
+def test_admissions_are_the_same_in_every_mode(
+    engine: str, split_rows: int, options: ReadmissionOptions, reasons: set[str], stays: str, tmp_path: Path
+) -> None:
+    expected = run(make_plan(stays, tmp_path / "expected", Count(), readmission=options), LocalEngine())
+    plan = make_plan(stays, tmp_path / "out", Count(), split_rows=split_rows, readmission=options)
+    outcome = run(plan, ENGINES[engine]())
+    assert outcome.manifest["readmission"] == expected.manifest["readmission"]
+    counts = expected.manifest["readmission"]
+    assert counts["notes"] + sum(counts["left_out"].values()) == 90
+    assert counts["left_out"].keys() == reasons
+    table = read_tables(tmp_path / "out")["readmission"]
+    assert table.num_rows == 23
+    assert table.equals(read_tables(tmp_path / "expected")["readmission"])
+    # Stopped before its last split, a run goes on and ends the same.
+    (tmp_path / "out" / "_run.json").unlink()
+    next((tmp_path / "out" / "_ledger").iterdir()).unlink()
+    again = run(plan, LocalEngine())
+    assert again.manifest["readmission"] == expected.manifest["readmission"]
+    assert read_tables(tmp_path / "out")["readmission"].equals(table)
+
+
+def test_another_mode_is_another_run(stays: str, tmp_path: Path) -> None:
+    one, other, _ = MODES
+    run(make_plan(stays, tmp_path / "out", Count(), readmission=one), LocalEngine())
+    with pytest.raises(RequestError, match=r"changed: .*readmission"):
+        run(make_plan(stays, tmp_path / "out", Count(), readmission=other), LocalEngine())
 
 
 @pytest.mark.parametrize("engine", list(ENGINES))

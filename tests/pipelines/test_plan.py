@@ -40,7 +40,7 @@ def plan(path: Path, *stages: Any, key: Key = KEY, split_rows: int = 10) -> Plan
     return Plan(source, Pseudonyms(key), stages, str(path.parent / "out"), "test")
 
 
-@pytest.mark.parametrize("column", ["text", "patient_name", "note_type", "note_time"])
+@pytest.mark.parametrize("column", ["text", "patient_name", "note_type", "note_time", "admit_time"])
 def test_no_stage_reads_raw_columns_before_deidentify(tmp_path: Path, column: str) -> None:
     with pytest.raises(RequestError, match=f"stage needs would read raw {column}"):
         plan(tmp_path / "in.parquet", Needs(column), Scrub()).check()

@@ -19,6 +19,8 @@ from pipelines.io.source import ParquetSource
 from pipelines.plan import Plan
 from transforms import schema
 from transforms.deid.pseudonyms import Key, Pseudonyms
+from transforms.readmission import ReadmissionOptions
+from transforms.readmission.stage import PlaceNotes
 from transforms.stage import NoteError, Resources, Stage, with_column
 
 KEY = Key.from_text("the key of tests")
@@ -55,7 +57,9 @@ class Scrub:
 
     name: ClassVar[str] = "deidentify"
     reads: ClassVar[pa.Schema] = schema.columns("text", "note_type", "note_time", "patient_name")
-    adds: ClassVar[pa.Schema] = schema.columns("text", "note_type", "note_time", "patient_name", "known_phi", "phi")
+    adds: ClassVar[pa.Schema] = schema.columns(
+        "text", "note_type", "note_time", "admit_time", "patient_name", "known_phi", "phi"
+    )
     resources: ClassVar[Resources] = Resources()
 
     def open(self) -> _Scrubbing:
@@ -66,7 +70,7 @@ class _Scrubbing(_Work):
     def process(self, notes: pa.Table) -> pa.Table:
         clean = pc.replace_substring_regex(notes["text"], r"SECRET\d+", "[IDNUM]")
         notes = with_column(notes, schema.IN_FLIGHT.field("text"), clean)
-        for name in ("patient_name", "known_phi"):
+        for name in ("admit_time", "patient_name", "known_phi"):
             notes = with_column(notes, schema.IN_FLIGHT.field(name), [None] * notes.num_rows)
         return with_column(notes, schema.IN_FLIGHT.field("phi"), [[] for _ in range(notes.num_rows)])
 
@@ -115,16 +119,23 @@ class _Counting(_Work):
             if spec.refuses_on and spec.refuses_on in text:
                 raise NoteError("refused by its mark")
         counts = [len(text.split()) for text in texts]
-        notes = with_column(notes, schema.IN_FLIGHT.field("chunk_scores"), [[1 / (1 + n)] * (n % 4) for n in counts])
+        chunks = [[{"start": i, "end": i + 1, "score": 1 / (i + n)} for i in range(n % 4)] for n in counts]
+        notes = with_column(notes, schema.IN_FLIGHT.field("chunk_scores"), chunks)
         return with_column(notes, schema.IN_FLIGHT.field("n_tokens"), counts)
 
 
 def make_plan(
-    input: str, output: Path | str, *stages: Stage, split_rows: int = 10, mapping: ColumnMap = PRESETS["notemill"]
+    input: str,
+    output: Path | str,
+    *stages: Stage,
+    split_rows: int = 10,
+    mapping: ColumnMap = PRESETS["notemill"],
+    readmission: ReadmissionOptions = ReadmissionOptions(),  # noqa: B008 - frozen
 ) -> Plan:
     """A plan of `Scrub` and further stages."""
     source = ParquetSource(input, mapping, split_rows)
-    return Plan(source, Pseudonyms(KEY), (Scrub(), *stages), str(output), "test")
+    places = (PlaceNotes(KEY, readmission),) if readmission.mode != "all" else ()
+    return Plan(source, Pseudonyms(KEY), (*places, Scrub(), *stages), str(output), "test", readmission)
 
 
 class Quiet:

@@ -128,7 +128,7 @@ class Replica:
 
         Returns:
             For each head one result per text, in the texts' order. `deid`, `ner`: a list of `Span`; `icd`: a
-            list of `CodeHit`; `readmission`: a list of probabilities, one per chunk; `embed`: a list of
+            list of `CodeHit`; `readmission`: a list of `Chunk`; `embed`: a list of
             `Embedding`.
         """
         results: dict[str, list[Any]] = {name: [None] * len(texts) for model in self._models for name in model.heads}

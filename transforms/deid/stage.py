@@ -188,7 +188,7 @@ class Deidentify:
         "text", "found", "note_type", "note_time", "patient_name", "known_phi", *_IDS
     )
     adds: ClassVar[pa.Schema] = schema.columns(
-        "text", "note_type", "note_time", "patient_name", "known_phi", "found", "phi"
+        "text", "note_type", "note_time", "admit_time", "patient_name", "known_phi", "found", "phi"
     )
 
     def __post_init__(self) -> None:

@@ -10,11 +10,12 @@ from tests.transforms.clinical_bert import tiny
 from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.heads.labels import decode, label_groups, split_label
-from transforms.clinical_bert.heads.readmission import ChunkHead, chunk_tokens
+from transforms.clinical_bert.heads.readmission import ChunkHead, token_chunks
 from transforms.clinical_bert.heads.tokens import TokenHead, innermost
 from transforms.clinical_bert.heads.words import text_words, word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.icd import CodeTable, CodingOptions
+from transforms.readmission import Calibration
 
 TOKENIZE = NoteTokenizer(tiny.tokenizer())
 
@@ -158,13 +159,19 @@ def test_codes_are_billable_and_their_evidence_is_in_the_text() -> None:
 def test_a_chunk_is_scored_from_the_mean_of_its_own_tokens() -> None:
     text = "fever " * 318 + "pain " * 20
     (tokens,) = TOKENIZE([text])
-    assert chunk_tokens(text, tokens) == [(0, 318), (318, 338)]
+    last = len(text.rstrip())
+    assert token_chunks(text, tokens) == [(0, 318 * 6 - 1, 0, 318), (318 * 6, last, 318, 338)]
     states = torch.zeros(338, 4)
     states[:318, 0] = 1.0
     states[318:, 1] = 1.0
     weight = torch.tensor([[2.0, -2.0, 0.0, 0.0]])
-    (scores,) = ChunkHead(weight, torch.zeros(1))(EncodedNotes.of([text], [tokens], states))
-    assert scores == pytest.approx([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))], abs=1e-6)
+    notes = EncodedNotes.of([text], [tokens], states)
+    (chunks,) = ChunkHead(weight, torch.zeros(1))(notes)
+    assert [chunk[:2] for chunk in chunks] == [(0, 318 * 6 - 1), (318 * 6, last)]
+    assert [chunk.score for chunk in chunks] == pytest.approx([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))], abs=1e-6)
+    # A calibration is a line under the logistic function: here 0.5 * logit - 1.
+    (chunks,) = ChunkHead(weight, torch.zeros(1), Calibration(0.5, -1.0, 100, 10))(notes)
+    assert [chunk.score for chunk in chunks] == pytest.approx([1 / 2, 1 / (1 + np.exp(2))], abs=1e-6)
 
 
 def test_word_bounds() -> None:

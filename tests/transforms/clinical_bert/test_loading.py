@@ -82,14 +82,15 @@ def test_a_sequence_classifier_scores_as_its_own_class(family: str, tmp_path: Pa
     with Replica({"readmission": resolve(str(folder), "readmission")}, precision="fp32", device="cpu") as replica:
         together = replica.annotate(texts)["readmission"]
         assert [replica.annotate([text])["readmission"][0] for text in texts] == [
-            pytest.approx(scores, abs=1e-6) for scores in together
+            [(c.start, c.end, pytest.approx(c.score, abs=1e-6)) for c in chunks] for chunks in together
         ]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    for text, scores in zip(texts, together, strict=True):
+    for text, chunks in zip(texts, together, strict=True):
         own = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
         with torch.no_grad():
             logits = own(**tokenizer(text, return_tensors="pt")).logits[0]
-        assert scores == [pytest.approx(float(torch.softmax(logits, dim=0)[1]), abs=1e-5)]
+        expected = pytest.approx(float(torch.softmax(logits, dim=0)[1]), abs=1e-5)
+        assert chunks == [(0, len(text), expected)]
     assert len({round(scores[0], 4) for scores in together}) > 1
 
 

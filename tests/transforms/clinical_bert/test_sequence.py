@@ -36,7 +36,7 @@ def test_one_class_is_a_probability_by_itself(tmp_path: Path, family: str) -> No
     folder = families.random(tmp_path, family, "ForSequenceClassification", num_labels=1)
     checkpoint = resolve(str(folder), "readmission")
     with Replica({"readmission": checkpoint}, precision="fp32", device="cpu") as replica:
-        found = [scores[0] for scores in replica.annotate(TEXTS)["readmission"]]
+        found = [chunks[0].score for chunks in replica.annotate(TEXTS)["readmission"]]
     expected = [float(torch.sigmoid(theirs(folder, text))[0]) for text in TEXTS]
     assert found == pytest.approx(expected, abs=1e-5)
     assert max(expected) - min(expected) > 1e-4
@@ -48,7 +48,7 @@ def test_modern_bert_pools_as_its_config_says(tmp_path: Path, pooling: str) -> N
     folder = families.random(tmp_path, "ModernBert", "ForSequenceClassification", **changes)
     checkpoint = resolve(str(folder), "readmission")
     with Replica({"readmission": checkpoint}, precision="fp32", device="cpu") as replica:
-        found = [scores[0] for scores in replica.annotate(TEXTS)["readmission"]]
+        found = [chunks[0].score for chunks in replica.annotate(TEXTS)["readmission"]]
     expected = [float(torch.softmax(theirs(folder, text), dim=0)[1]) for text in TEXTS]
     assert found == pytest.approx(expected, abs=1e-5)
 

@@ -33,7 +33,10 @@ def test_columns_have_the_types_of_the_contract_and_spans_their_text(own: Path) 
     worker.close()
     assert done.schema == schema.columns("note_id", "text", "sections", *stage.adds.names)
     assert done["n_tokens"].to_pylist()[1] == 0
-    assert len(done["chunk_scores"][0]) == 1
+    ((chunk,), *others) = done["chunk_scores"].to_pylist()
+    assert (chunk["start"], chunk["end"]) == (0, len(texts[0]) - 1)
+    assert 0 < chunk["score"] < 1
+    assert others == [[], []]
     entities = done["entities"].to_pylist()
     assert entities[0]
     for text, of_note in zip(texts, entities, strict=True):

@@ -24,6 +24,7 @@ from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
 from transforms.clinical_bert.windows import NoteTokenizer
 from transforms.icd.coding import CodingOptions
 from transforms.icd.table import CodeTable
+from transforms.readmission import Calibration
 
 __all__ = ["EncodedNotes", "Head", "open_head"]
 
@@ -73,6 +74,15 @@ def open_head(
             options = options or CodingOptions()
             scoring = WindowAttention(attention, StateCache(cache_mb * PARTIALS))
             return IcdHead(labels, scoring, float(about["threshold"]), options, CodeTable.shipped())
-        return ChunkHead(weights["weight"], weights["bias"])
+        return ChunkHead(weights["weight"], weights["bias"], _calibration(name, about.get("calibration")))
     except KeyError as error:
         raise CheckpointError(f"head {name!r} of the checkpoint lacks {error}: train it again") from error
+
+
+def _calibration(head: str, content: Any) -> Calibration | None:
+    if content is None:
+        return None
+    try:
+        return Calibration.from_json(content)
+    except ValueError as error:
+        raise CheckpointError(f"head {head!r} of the checkpoint: {error}") from error

@@ -3,13 +3,13 @@
 Chunks and their aggregation over an admission are those of Huang, Altosaar, Ranganath: ClinicalBERT (2019);
 see `transforms.readmission`. With a checkpoint of our own layout the score is a logistic regression on the
 mean of the chunk's token states, out of the pass that all heads share. A Hugging Face sequence classifier
-reads each chunk by itself, from its own [CLS] token. A result is a list of probabilities, one per chunk.
+reads each chunk by itself, from its own [CLS] token. A result is a list of `Chunk`, with their places in the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,13 +19,22 @@ from transforms.clinical_bert.encoder import WindowRunner
 from transforms.clinical_bert.heads.base import EncodedNotes, mean_states
 from transforms.clinical_bert.packed import Job
 from transforms.clinical_bert.windows import Tokens, Window, plan
-from transforms.readmission import chunk_spans
+from transforms.readmission import Calibration, Chunk, chunk_spans
 
 
-def chunk_tokens(text: str, tokens: Tokens) -> list[tuple[int, int]]:
-    """First token and the token after the last one, for each chunk of the text that has any."""
-    bounds = [tuple(np.searchsorted(tokens.starts, span).tolist()) for span in chunk_spans(text)]
-    return [(first, last) for first, last in bounds if first < last]
+class TokenChunk(NamedTuple):
+    """A chunk in characters (`start`, `end`) and in tokens (`first` and the one after the `last`)."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
+def token_chunks(text: str, tokens: Tokens) -> list[TokenChunk]:
+    """The chunks of a text that have any token."""
+    chunks = (TokenChunk(*span, *np.searchsorted(tokens.starts, span).tolist()) for span in chunk_spans(text))
+    return [chunk for chunk in chunks if chunk.first < chunk.last]
 
 
 class ChunkHead:
@@ -34,27 +43,30 @@ class ChunkHead:
     Args:
         weight: shape (1, width).
         bias: shape (1,).
+        calibration: a line that its logits pass through.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self._weight = weight.float()
-        self._bias = bias.float()
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, calibration: Calibration | None = None) -> None:
+        slope, intercept = (calibration.slope, calibration.intercept) if calibration is not None else (1.0, 0.0)
+        self._weight = weight.float() * slope
+        self._bias = bias.float() * slope + intercept
 
-    def __call__(self, notes: EncodedNotes) -> list[list[float]]:
+    def __call__(self, notes: EncodedNotes) -> list[list[Chunk]]:
         return [
             self._scores(text, tokens, notes.parts_of(i))
             for i, (text, tokens) in enumerate(zip(notes.texts, notes.tokens, strict=True))
         ]
 
-    def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
-        return result
+    def rows(self, result: list[Chunk], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ARG002
+        return [chunk._asdict() for chunk in result]
 
-    def _scores(self, text: str, tokens: Tokens, states: Iterable[torch.Tensor]) -> list[float]:
-        bounds = chunk_tokens(text, tokens)
-        if not bounds:
+    def _scores(self, text: str, tokens: Tokens, states: Iterable[torch.Tensor]) -> list[Chunk]:
+        chunks = token_chunks(text, tokens)
+        if not chunks:
             return []
-        scores = torch.sigmoid(torch.nn.functional.linear(mean_states(states, bounds), self._weight, self._bias))
-        return [float(score) for score in scores[:, 0].tolist()]
+        means = mean_states(states, [(chunk.first, chunk.last) for chunk in chunks])
+        scores = torch.sigmoid(torch.nn.functional.linear(means, self._weight, self._bias))[:, 0].tolist()
+        return [Chunk(chunk.start, chunk.end, score) for chunk, score in zip(chunks, scores, strict=True)]
 
 
 class ChunkClassifier:
@@ -77,7 +89,7 @@ class ChunkClassifier:
     @torch.inference_mode()
     def __call__(
         self, texts: Sequence[str], notes: Sequence[Tokens], counts: Sequence[Counts] | None = None
-    ) -> list[list[float]]:
+    ) -> list[list[Chunk]]:
         """For each text the probability of each of its chunks.
 
         Args:
@@ -88,12 +100,14 @@ class ChunkClassifier:
         jobs: list[Job] = []
         chunk_of: dict[Job, int] = {}
         scores: list[list[list[float]]] = []
+        chunks_of: list[list[TokenChunk]] = []
         for i, (text, tokens) in enumerate(zip(texts, notes, strict=True)):
-            chunks = chunk_tokens(text, tokens)
+            chunks = token_chunks(text, tokens)
+            chunks_of.append(chunks)
             scores.append([[] for _ in chunks])
             if counts is not None:
-                counts[i].tokens += sum(last - first for first, last in chunks)
-            for number, (first, last) in enumerate(chunks):
+                counts[i].tokens += sum(chunk.last - chunk.first for chunk in chunks)
+            for number, (_, _, first, last) in enumerate(chunks):
                 for w in plan(last - first, self._runner.room, self._overlap):
                     job = Job(i, Window(first + w.start, first + w.stop, first + w.own_start, first + w.own_stop))
                     chunk_of[job] = number
@@ -103,10 +117,13 @@ class ChunkClassifier:
         positive = _positive(torch.stack([logits[job] for job in jobs])).tolist() if jobs else []  # one copy
         for job, score in zip(jobs, positive, strict=True):
             scores[job.note][chunk_of[job]].append(score)
-        return [[float(np.mean(windows)) for windows in chunks] for chunks in scores]
+        return [
+            [Chunk(c.start, c.end, float(np.mean(windows))) for c, windows in zip(chunks, of_text, strict=True)]
+            for chunks, of_text in zip(chunks_of, scores, strict=True)
+        ]
 
-    def rows(self, result: list[float], text: str, sections: Sequence[dict[str, Any]]) -> list[float]:  # noqa: ARG002
-        return result
+    def rows(self, result: list[Chunk], text: str, sections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: ARG002
+        return [chunk._asdict() for chunk in result]
 
 
 def _positive(logits: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ noise of the maximum, become many. Since mean * n is the sum, an admission can b
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 WORDS: Final = 318
 """Words of a chunk: in the paper the most that leave room for 512 word pieces."""
@@ -22,6 +22,19 @@ REST: Final = 10
 """A trailing rest of this many words or fewer is dropped."""
 
 _WORD: Final = re.compile(r"\S+")
+
+
+class Chunk(NamedTuple):
+    """A scored chunk of a note.
+
+    Attributes:
+        start, end: characters of the note, half open.
+        score: probability of readmission as far as this chunk tells, 0 to 1.
+    """
+
+    start: int
+    end: int
+    score: float
 
 
 def chunk_spans(text: str, words: int = WORDS, rest: int = REST) -> list[tuple[int, int]]:
