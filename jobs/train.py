@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 
 from jobs.training import documents as data_sets
 from jobs.training.backbone import base_folder, load_backbone
+from jobs.training.calibration import LEAST, calibrate, withhold
 from jobs.training.card import Facts, write_card
 from jobs.training.documents import DataSet, Document
 from jobs.training.evaluation import Figures, measure
@@ -150,7 +151,7 @@ def train(
     for head, task in tasks.items():
         if shared := go_on(task, folder, head):
             log(f"{head}: goes on from the base's weights of {shared} labels")
-    training = [document for s in sets for document in s.train]
+    training, withheld = withhold([document for s in sets for document in s.train])
     for task in tasks.values():
         if isinstance(task, CodingTask):
             training += data_sets.descriptions(task.labels, table)
@@ -168,6 +169,11 @@ def train(
         save(target, backbone, hf_tokenizer, tasks, figures, kept)
 
     tokens = fit(backbone, tokenizer, tasks, items, options, log, lambda _: save_now({}))
+    for task in tasks.values():
+        if isinstance(task, ReadmissionTask):
+            task.calibration = calibrate(str(target), withheld, window) if withheld else None
+            log(f"readmission: {_calibrated(task)}")
+            save_now({})
     log("measuring on dev")
     labels = {head: _labels(task) for head, task in tasks.items()}
     figures, threshold = measure(str(target), labels, dev_documents, window)
@@ -263,6 +269,13 @@ def _marked(head: str, sets: Sequence[DataSet], least: int) -> dict[str, set[str
     if not any(marked.values()):
         raise RequestError(f"the data sets have no label for {head}")
     return marked
+
+
+def _calibrated(task: ReadmissionTask) -> str:
+    if task.calibration is None:
+        return f"not calibrated, for that takes {LEAST} encounters of each label beside those for training"
+    line = task.calibration
+    return f"calibrated on {line.admissions} encounters that were withheld, {line.readmitted} with a readmission"
 
 
 def _labels(task: Task) -> list[str]:

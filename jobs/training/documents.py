@@ -2,8 +2,9 @@
 
 Known shapes of a Parquet file, by its columns: `tokens`, `tags` (IOB) or `text`, `entities` (list of structs
 of start, end, label) for token heads; `text`, `codes` for coding; `text`, `label` for readmission. A column
-`split` with `train` and `dev` is followed; without it every tenth row is dev, or every tenth patient where there is
-a column `patient_id`. A folder with `gold/` is read as `notemill generate` writes it.
+`split` with `train` and `dev` is followed; without it every tenth patient is dev (`patient_id`, else `encounter_id`,
+else each row by itself). Rows of one `encounter_id` are notes of one admission. A folder with `gold/` is read as
+`notemill generate` writes it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Document:
         codes: gold ICD-10-CM codes; None where the text is not coded.
         readmitted: the encounter's label; None where it has none.
         group: what belongs together (an encounter), for figures; may be empty.
+        patient: whose notes must not be parted between training and measuring; may be empty.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Document:
     codes: frozenset[str] | None = None
     readmitted: bool | None = None
     group: str = ""
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,10 @@ def _parquet(fs: Any, path: str, name: str, heads: Sequence[str]) -> DataSet:
     name = name.removesuffix(".parquet")
     by_split: dict[str, list[tuple[str, dict[str, Any]]]] = {"train": [], "dev": []}
     others = 0
-    patients: dict[Any, int] = {}
+    units: dict[Any, int] = {}  # what must not be parted: a patient's rows, an encounter's, else a row
     for number, row in enumerate(table.to_pylist()):
-        patient = row.get("patient_id")
-        place = number if patient is None else patients.setdefault(patient, len(patients))
-        split = row.get("split") or ("dev" if place % _DEV_EVERY == _DEV_EVERY - 1 else "train")
+        unit = units.setdefault(row.get("patient_id") or row.get("encounter_id") or ("row", number), len(units))
+        split = row.get("split") or ("dev" if unit % _DEV_EVERY == _DEV_EVERY - 1 else "train")
         if split in by_split:
             by_split[split].append((f"{name}, row {number}", row))
         else:
@@ -196,7 +198,8 @@ def _document(row: dict[str, Any], place: str, name: str, head: str) -> Document
     if head == "icd":
         return Document(text, name, codes=rows.codes_of(row, CodeTable.shipped(), place))
     if head == "readmission":
-        return Document(text, name, readmitted=rows.readmitted_of(row, place), group=str(row.get("encounter_id") or ""))
+        group, patient = (str(row.get(column) or "") for column in ("encounter_id", "patient_id"))
+        return Document(text, name, readmitted=rows.readmitted_of(row, place), group=group, patient=patient or group)
     return Document(text, name, spans={head: rows.spans_of(row, text, head, place)})
 
 
@@ -267,6 +270,7 @@ def _generated(fs: Any, path: str, heads: Sequence[str]) -> list[DataSet]:
                     codes=frozenset(codes[note]) if "icd" in heads else None,
                     readmitted=readmitted.get(row["encounter_id"]) if discharge else None,
                     group=row["encounter_id"] or "",
+                    patient=row["patient_id"] or "",
                 )
             )
     with fs.open(f"{path}/_generate.json", "rb") as file:

@@ -158,7 +158,14 @@ def _readmission(documents: Sequence[Document], results: Sequence[Sequence[Chunk
     scored = [encounter for encounter, of_encounter in chunks.items() if of_encounter]
     probabilities = [admission_probability(max(chunks[e]), sum(chunks[e]), len(chunks[e])) for e in scored]
     truth = [labels[e] for e in scored]
-    return {"auroc": auroc(probabilities, truth), "encounters": len(truth), "readmitted": sum(truth)}
+    errors = [(probability - label) ** 2 for probability, label in zip(probabilities, truth, strict=True)]
+    return {
+        "auroc": auroc(probabilities, truth),
+        "brier": float(np.mean(errors)) if errors else float("nan"),
+        "encounters": len(truth),
+        "readmitted": sum(truth),
+        "expected": float(sum(probabilities)),
+    }
 
 
 def _comparable(

@@ -23,6 +23,7 @@ from transforms.clinical_bert.heads.labels import OUTSIDE, label_groups
 from transforms.clinical_bert.heads.readmission import token_chunks
 from transforms.clinical_bert.heads.words import word_bounds
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens
+from transforms.readmission import Calibration
 
 _INIT_LOGIT_BIAS: Final = -5.0  # a code is rare: about one in two hundred of those known is a note's
 
@@ -168,6 +169,7 @@ class ReadmissionTask(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, 1)
+        self.calibration: Calibration | None = None
 
     def target(self, document: Document, tokens: Tokens) -> torch.Tensor | None:
         """Rows of (first token, token after the last, label)."""
@@ -188,7 +190,11 @@ class ReadmissionTask(nn.Module):
         return functional.binary_cross_entropy_with_logits(logits, torch.tensor(gold, device=logits.device))
 
     def export(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-        return {"labels": ["readmitted"]}, {"weight": self.linear.weight, "bias": self.linear.bias}
+        calibration = None if self.calibration is None else self.calibration.to_json()
+        return {"labels": ["readmitted"], "calibration": calibration}, {
+            "weight": self.linear.weight,
+            "bias": self.linear.bias,
+        }
 
 
 Task = TokenTask | CodingTask | ReadmissionTask
