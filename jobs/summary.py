@@ -30,6 +30,11 @@ def print_summary(console: Console, manifest: Mapping[str, Any], output: str, re
     for name, rows in manifest["tables"].items():
         if name not in ("notes", "rejects"):
             table.add_row(f"{name} (restricted)" if name in RESTRICTED else name, f"{rows:,}")
+    if "readmission" in manifest:
+        told = manifest["readmission"]
+        table.add_row(f"admissions scored (mode {told['mode']})", f"{told['scored']:,} of {told['admissions']:,}")
+        for reason, count in told["left_out"].items():
+            table.add_row(f"  notes left out: {reason}", f"{count:,}")
     table.add_section()
     table.add_row("splits", f"{manifest['splits']:,}" + (f" ({resumed:,} done before)" if resumed else ""))
     if manifest["seconds"]:

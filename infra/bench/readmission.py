@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import islice
@@ -159,7 +157,7 @@ def main() -> None:
             print(f"{target}: {name}: AUROC {of_one['auroc']['value']:.4f} ({low:.4f} to {high:.4f})")
     result = {
         "text": "synthetic, made of the columns by a template; labels are real",
-        "command": shlex.join(["python", "-m", "infra.bench.readmission", *sys.argv[1:]]),
+        "command": command(arguments),
         "encounters": {"training": len(training), "held out": len(held_out), "all training": len(all_training)},
         "calibration": about.get("calibration"),
         "results": results,
@@ -167,6 +165,12 @@ def main() -> None:
     }
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """How this was started, without the folders of this machine."""
+    model = "--model CHECKPOINT" if arguments.model else f"--max-minutes {arguments.max_minutes:g}"
+    return f"python -m infra.bench.readmission --data FOLDER --encounters {arguments.encounters} {model}"
 
 
 def learn(arguments: argparse.Namespace, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import re
 from collections import defaultdict
@@ -13,8 +14,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from jobs.config import load
+from jobs.summary import print_summary
 from pipelines.errors import RequestError
 from tests.jobs.conftest import Run
 from tests.pipelines.toys import read_tables
@@ -85,6 +88,11 @@ def test_modes(
     manifest = json.loads(out)
     assert manifest["readmission"]["left_out"] == left_out
     assert manifest["readmission"]["notes"] == sum(used.values()) == 10 - sum(left_out.values())
+    console = Console(record=True, width=200, file=io.StringIO())
+    print_summary(console, manifest, "out", 0)
+    said = console.export_text()
+    assert f"admissions scored (mode {settings[0].removeprefix('mode=')})" in said
+    assert all(f"notes left out: {reason}" in said for reason in left_out)
     tables = read_tables(tmp_path / "out")
     assert {row["encounter_id"]: row["n_notes"] for row in tables["readmission"].to_pylist()} == used
     texts = {row["note_id"]: row["text"] for row in tables["notes"].to_pylist()}
