@@ -182,8 +182,9 @@ def _limits(facts: Facts) -> list[str]:
             "a coder, not a bill."
         ),
         "readmission": (
-            "- `readmission` says no more of patients than its data do: generated notes have made-up text and labels, notes "
-            "made of diabetes130 real labels and the text of a template. Train it on your own encounters before any use."
+            "- `readmission` says no more of patients than its data do: generated notes have made-up text and labels, "
+            "notes made of diabetes130 real labels and the text of a template. Train it on your own encounters before "
+            "any use."
         ),
     }
     return [of_head[head] for head in facts.heads if head in of_head] + ["- No medical device; no clinical decision."]
