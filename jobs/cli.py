@@ -53,7 +53,8 @@ def run(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="ray (default), local or beam.")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="HEAD=PATH_OR_ID[@revision]; heads: deid, ner, icd, readmission, embed.")
+        list[str] | None,
+        typer.Option(help="HEAD=PATH_OR_ID[@revision]; heads: deid, ner, icd, readmission, embed, assertion."),
     ] = None,
     stages: Annotated[str | None, typer.Option(help="Comma-separated, in order; default: all.")] = None,
     config: Annotated[str | None, typer.Option(help="Job file, see README.")] = None,
@@ -205,6 +206,9 @@ def evaluate_assertion(
             "or a folder of generated notes."
         ),
     ],
+    model: Annotated[
+        list[str] | None, typer.Option(help="assertion=PATH_OR_ID[@revision]; default: ConText alone.")
+    ] = None,
     split: Split = None,
     predictions: Found = None,
     config: Config = None,
@@ -215,7 +219,7 @@ def evaluate_assertion(
     from jobs.evaluate import Request, present
     from jobs.evaluation.assertion import evaluate
 
-    present(evaluate(Request(data, (), config, set_ or (), predictions, split)), as_json=as_json)
+    present(evaluate(Request(data, model or (), config, set_ or (), predictions, split)), as_json=as_json)
 
 
 @evaluate.command("icd", epilog="Example: notemill evaluate icd --data coded.parquet --set icd.threshold=0.4")

@@ -73,6 +73,7 @@ class Model(_Table):
     icd: str | None = None
     readmission: str | None = None
     embed: str | None = None
+    assertion: str | None = Field(None, description="Decides assertions in ConText's place.")
     pickled: bool = Field(False, description="Convert pickled weights, reading tensors alone out of them.")
     heads: list[Literal["ner", "icd", "readmission", "embed"]] = ["ner", "icd", "readmission"]
     backend: Literal["auto", "native", "torch", "onnx", "openvino"] = Field(

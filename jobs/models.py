@@ -129,7 +129,8 @@ def head_models(config: str | None, settings: Sequence[str], models: Mapping[str
     """
     nowhere = {"input": "none", "output": "none"}  # neither is read nor written
     job = load(config, settings, {**nowhere, "model": dict(models)})
-    served = [head for head in HEADS if head in type(job.model).model_fields]
+    # No checkpoint for assertions comes with the package.
+    served = [head for head in HEADS if head != "assertion" or job.model.assertion is not None]
     return [_described(head, found) for head, found in checkpoints(job, served).items()]
 
 

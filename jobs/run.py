@@ -32,6 +32,8 @@ PACKAGES = ("apache-beam", "ray", "torch", "transformers", "pyarrow", "presidio-
 def heads_of(job: Job) -> list[str]:
     """The heads that the job uses."""
     heads: list[str] = job.model.served if "clinical_bert" in job.stages else []
+    if job.model.assertion is not None and "assertion" in job.stages:
+        heads = [*heads, "assertion"]
     return [*heads, "deid"] if job.deidentify.tagger else heads
 
 
@@ -178,7 +180,6 @@ def _placing(job: Job, key: Key) -> tuple[Stage, ...]:
 def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tuple[Stage, ...]]:
     """The job's stages that read a note's text and leave it as it is: all but `deidentify`, by name, in order."""
     # Presidio and PyTorch take seconds to import: what can be refused without them is refused before.
-    from transforms.assertion.stage import Assertion
     from transforms.clinical_bert.heads.embed import EmbedOptions
     from transforms.clinical_bert.heads.tokens import TokenOptions
     from transforms.clinical_bert.stage import ClinicalBert
@@ -190,7 +191,7 @@ def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tupl
     made: dict[str, tuple[Stage, ...]] = {
         "validate": (Validate(max_characters=job.max_characters),),
         "sections": (Sections(),),
-        "assertion": (Assertion(),),
+        "assertion": (_assertion(job, models),),
     }
     if "clinical_bert" in job.stages:
         if "icd" in model.heads and not job.icd.masked and model.backend in ("onnx", "openvino"):
@@ -208,6 +209,21 @@ def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tupl
         )
         made["clinical_bert"] = (bert,)
     return {name: made[name] for name in job.stages if name != "deidentify"}
+
+
+def _assertion(job: Job, models: Mapping[str, Checkpoint]) -> Stage:
+    from transforms.assertion.stage import Assertion
+
+    if (checkpoint := models.get("assertion")) is None:
+        return Assertion()
+    from transforms.assertion.classifier import meanings
+
+    try:
+        meanings(checkpoint)
+    except CheckpointError as error:
+        raise RequestError(str(error)) from error
+    # Ray hides the GPUs from workers that it gives none.
+    return Assertion(checkpoint=checkpoint, device="cpu" if job.engine == "ray" else job.model.device)
 
 
 def key_from_environment() -> Key | None:

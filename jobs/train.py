@@ -36,7 +36,13 @@ from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from transforms.clinical_bert.backends.pytorch import PaddedEncoder
 from transforms.clinical_bert.backends.support import pick_device
-from transforms.clinical_bert.catalogue import EMBEDDING, HEADS, LABEL_ATTENTION, TOKEN_CLASSIFICATION
+from transforms.clinical_bert.catalogue import (
+    EMBEDDING,
+    ENTITY_CLASSIFICATION,
+    HEADS,
+    LABEL_ATTENTION,
+    TOKEN_CLASSIFICATION,
+)
 from transforms.clinical_bert.checkpoints import positions, read_json
 from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.shapes import uses_shapes
@@ -113,7 +119,7 @@ def train(
     """
     options = options or LoopOptions()
     heads = tuple(dict.fromkeys(heads))
-    trained = [name for name, spec in HEADS.items() if spec.kind != EMBEDDING]  # which has no weights of its own
+    trained = [name for name, spec in HEADS.items() if spec.kind not in (EMBEDDING, ENTITY_CLASSIFICATION)]
     unknown = [head for head in heads if head not in trained]
     if unknown or not heads:
         raise RequestError(f"cannot train {', '.join(unknown) or 'no head'}: the heads are {', '.join(trained)}")

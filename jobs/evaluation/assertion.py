@@ -28,8 +28,9 @@ from jobs.evaluation.bootstrap import bounds, by_unit, resampled_sums
 from jobs.evaluation.gold import in_text, is_text
 from jobs.evaluation.predictions import Predictions, kept
 from jobs.evaluation.reading import Reading
-from jobs.evaluation.report import Measured, between, share
+from jobs.evaluation.report import Measured, between, checkpoint_facts, share
 from jobs.evaluation.source import Gold, GoldNotes, GoldSource
+from jobs.run import checkpoints
 from pipelines.errors import RequestError
 from transforms import schema
 from transforms.stage import with_column
@@ -174,8 +175,9 @@ def evaluate(request: Request) -> AssertionReport:
     Raises:
         RequestError: the data or an option is wrong.
     """
-    request.refuse_other_heads()
+    request.refuse_other_heads("assertion")
     job = request.job()
+    models = checkpoints(job, heads=["assertion"] if job.model.assertion is not None else [])
     shape: Gold[list[GoldAssertion]] = AssertedEntities()
     source = GoldSource(job.input, job.column_map(), job.split_rows, shape, request.split)
     if not source.is_generated and source.has("concept"):
@@ -186,7 +188,7 @@ def evaluate(request: Request) -> AssertionReport:
     counts: list[list[int]] = []
     entities = not_found = 0
     timed: list[pa.Table] = []
-    with Reading(job, {}, ("validate",), ("sections", "assertion")) as reading:
+    with Reading(job, models, ("validate",), ("sections", "assertion")) as reading:
         for part, done in reading.read(_with_entities(source.read())):
             timed.append(done)
             living = done["reject"].is_null().to_pylist()
@@ -207,7 +209,7 @@ def evaluate(request: Request) -> AssertionReport:
         "not_found": not_found,
         "entities_per_second": round(speed, 1),
     }
-    settings = {"stages": reading.stages, "split": request.split}
+    settings = {"stages": reading.stages, "split": request.split, "checkpoints": checkpoint_facts(models)}
     return AssertionReport(request.data, reading.notes, tuple(reading.rejected), settings, reading.seconds, figures)
 
 

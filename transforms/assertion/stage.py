@@ -5,14 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
 from transforms import schema
 from transforms.assertion.asserter import Asserter
 from transforms.assertion.lexicon import Lexicon
+from transforms.clinical_bert.checkpoints import Checkpoint
 from transforms.stage import Resources, with_column
+
+if TYPE_CHECKING:
+    from transforms.assertion.classifier import AssertionClassifier
 
 
 @dataclass(frozen=True)
@@ -24,21 +28,42 @@ class Assertion:
 
     Attributes:
         lexicon: the words that change what a mention asserts.
+        checkpoint: a sequence classifier that decides, in the lexicon's place, what its labels are about.
+        device: `auto`, `cpu` or `cuda`, of the classifier.
     """
 
     lexicon: Lexicon = field(default_factory=Lexicon.shipped)
+    checkpoint: Checkpoint | None = None
+    device: str = field(default="auto", repr=False)
     name: ClassVar[str] = "assertion"
     reads: ClassVar[pa.Schema] = schema.columns("text", "sections", "entities")
     adds: ClassVar[pa.Schema] = schema.columns("entities")
     resources: ClassVar[Resources] = Resources(cpus=1)
 
     def open(self) -> AssertionWorker:
-        return AssertionWorker(Asserter(self.lexicon))
+        """Loads the classifier, if there is one.
+
+        Raises:
+            CheckpointError: it is gone or changed, or has a label that stands for nothing.
+        """
+        if self.checkpoint is None:
+            return AssertionWorker(Asserter(self.lexicon))
+        from transforms.assertion.classifier import AssertionClassifier  # PyTorch takes seconds to import
+
+        return AssertionWorker(Asserter(self.lexicon), AssertionClassifier(self.checkpoint, self.device))
 
 
 class AssertionWorker:
-    def __init__(self, asserter: Asserter) -> None:
+    """An asserter in its Arrow coat.
+
+    Args:
+        asserter: tells everything.
+        classifier: has the last word on what its labels are about; None for none.
+    """
+
+    def __init__(self, asserter: Asserter, classifier: AssertionClassifier | None = None) -> None:
         self._asserter = asserter
+        self._classifier = classifier
 
     def process(self, notes: pa.Table) -> pa.Table:
         columns = (notes[name].to_pylist() for name in ("text", "sections", "entities"))
@@ -59,6 +84,9 @@ class AssertionWorker:
         categories = [None if place is None else sections[place]["category"] for place in places]
         spans = [(entity["start"], entity["end"]) for entity in entities]
         assertions = self._asserter.assert_all(text, spans, categories)
+        if self._classifier is not None:
+            decided = self._classifier.decide(text, spans)
+            assertions = [one._replace(**of_one) for one, of_one in zip(assertions, decided, strict=True)]
         filled = []
         for entity, place, assertion in zip(entities, places, assertions, strict=True):
             section_id = entity["section_id"]

@@ -15,10 +15,12 @@ TOKEN_CLASSIFICATION: Final = "token_classification"
 LABEL_ATTENTION: Final = "label_attention"
 CHUNK_CLASSIFICATION: Final = "chunk_classification"
 EMBEDDING: Final = "embedding"
+ENTITY_CLASSIFICATION: Final = "entity_classification"
 
 _TASK_OF_KIND: Final = {
     TOKEN_CLASSIFICATION: "ForTokenClassification",
     CHUNK_CLASSIFICATION: "ForSequenceClassification",
+    ENTITY_CLASSIFICATION: "ForSequenceClassification",
 }
 
 ENCODERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -68,8 +70,7 @@ class HeadSpec:
     Attributes:
         name: as in `--model NAME=...`.
         kind: how its output is made; names the class that `heads.open_head` builds.
-        column: the in-flight column that `ClinicalBert` fills from it; None for a head that only
-            `Replica.annotate` serves.
+        column: the in-flight column that `ClinicalBert` fills from it; None for a head that another stage runs.
     """
 
     name: str
@@ -90,5 +91,6 @@ HEADS: Final[dict[str, HeadSpec]] = {
         HeadSpec("icd", LABEL_ATTENTION, "codes"),
         HeadSpec("readmission", CHUNK_CLASSIFICATION, "chunk_scores"),
         HeadSpec("embed", EMBEDDING, "embeddings"),
+        HeadSpec("assertion", ENTITY_CLASSIFICATION, None),
     )
 }

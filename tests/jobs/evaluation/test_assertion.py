@@ -138,3 +138,21 @@ def test_requests_that_cannot_be_met(notemill: Run, tmp_path: Path) -> None:
     for stage, others in (("assertion", "'sections'"), ("sections", "'assertion'")):
         stages = f"stages=['validate', 'deidentify', {others}]"
         refused(write(path), "--set", stages, says=(f"the stage {stage} out",))
+
+
+def test_a_checkpoint_decides(notemill: Run, tmp_path: Path) -> None:
+    from tests.transforms.assertion.test_classifier import save
+
+    save(tmp_path / "model", ["PRESENT", "ABSENT", "POSSIBLE"])
+    asked = ("evaluate", "assertion", "--data", write(tmp_path / "gold.parquet"), "--json")
+    status, text, _ = notemill(*asked, "--model", f"assertion={tmp_path / 'model'}")
+    assert status == 0
+    plain, decided = json.loads(notemill(*asked)[1]), json.loads(text)
+    assert decided["negated"]["found"] != plain["negated"]["found"]
+    assert decided["historical"] == plain["historical"]
+    assert decided["settings"]["checkpoints"]["assertion"]["sha256"]
+    save(tmp_path / "other", ["PRESENT", "PERHAPS"])
+    status, text, err = notemill(*asked, "--model", f"assertion={tmp_path / 'other'}")
+    assert (status, text) == (2, "")
+    assert "no assertion is known for its label 'perhaps'" in err
+    assert len(err.strip().splitlines()) == 1

@@ -55,7 +55,7 @@ def test_the_spec_is_a_stage_that_travels() -> None:
 
     assert isinstance(spec, Stage)
     assert pickle.loads(pickle.dumps(spec)) == spec
-    assert repr(spec) == f"Assertion(lexicon={Lexicon.shipped()!r})"
+    assert repr(spec) == f"Assertion(lexicon={Lexicon.shipped()!r}, checkpoint=None)"
 
 
 @given(st.data())

@@ -9,6 +9,7 @@ from transforms.clinical_bert.catalogue import (
     CHUNK_CLASSIFICATION,
     EMBEDDING,
     ENCODERS,
+    ENTITY_CLASSIFICATION,
     HEADS,
     LABEL_ATTENTION,
     TOKEN_CLASSIFICATION,
@@ -127,6 +128,10 @@ def _check_hugging_face(
         for name, shape in shapes.items()
         if name.startswith(("classifier.", "score.")) and name.endswith("weight") and shape
     }
+    if spec.kind == ENTITY_CLASSIFICATION:
+        if len(label_names(config, source)) not in classes:
+            raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for its labels")
+        return
     # Two classes are the default of transformers, which then writes no id2label.
     if not classes & {1, 2}:
         raise CheckpointError(f"{lacks}: model.safetensors has no classifier weights for one class or two")
