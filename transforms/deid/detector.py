@@ -17,6 +17,7 @@ from transforms.deid.known import KnownPhi
 from transforms.deid.labels import LabelMap
 from transforms.deid.lexicon import Lexicon, placeholders
 from transforms.deid.linking import agreed, echoes
+from transforms.deid.lookalikes import is_public
 from transforms.deid.plausible import Plausible, join_pieces
 from transforms.deid.spans import PhiSpan, merge, subtract
 from transforms.deid.whole import Whole
@@ -64,7 +65,7 @@ class Detector:
                 for part in subtract(span, holes)
                 if _ALPHANUMERIC.search(text, part.start, part.end)
             ]
-        found = self._whole(text, merge(text, found))
+        found = self._whole(text, merge(text, [span for span in found if not is_public(text, span)]))
         found += echoes(text, found, self._lexicon)
         (spans,) = agreed([(text, merge(text, [*given, *found]))])
         return spans

@@ -38,7 +38,7 @@ _EPONYM_FORMS: Final = re.compile(
     r"|dressing|boot|brace|bandage|wire|wires|scissors|blade|knife|elevator|curette|cannula|trocar|balloon|stent"
     r"|prosthesis|nail|screw|plate|rod|filter|monitor|lamp"
     r"|respirations?|breathing|strip|jelly|rings?|grade|stage|type|triad|point|tendon|canal|duct|ligament|pads?"
-    r"|spots?|spotted|wort|bengal|nevus|barr[eé]|beck|hallpike|pugh|johnson|ganz|ii|developmental)\b",
+    r"|spots?|spotted|nodules?|excrescences?|wort|bengal|nevus|barr[eé]|beck|hallpike|pugh|johnson|ganz|ii|developmental)\b",
     re.IGNORECASE,
 )
 

@@ -14,6 +14,7 @@ from typing import Final
 from transforms.deid.fold import fold
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
+from transforms.deid.lookalikes import ROLES, Lookalikes
 from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.spans import PhiSpan
 
@@ -37,11 +38,15 @@ _DIGIT: Final = re.compile(r"\d")
 _YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
 _OLD_WORD: Final = re.compile(r"nine(?:ty|ties)|hundred|nonagenarian|centenarian", re.IGNORECASE)
 _DATE_WORDS: Final = re.compile(
-    r"(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)[a-z]*|may|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?|(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?)(?![a-z])"
     r"|[^\W\d_]{4,} (?:day|eve)|[^\W\d_]+'?s day|christmas|easter|thanksgiving|halloween|new year"
     r"|\d+\s*[-/.]\s*\d+\s*[-/.]\s*'?\d{2}|\d(?:st|nd|rd|th)\b",
     re.IGNORECASE,
 )
+_WORDS_TOO: Final = re.compile(r"sat|sun|oct|mar|SAT|SUN|OCT|MAR|Sat|Sun")
+_NO_DAY_AFTER: Final = re.compile(r"[ \n](?:[<>(]|\d\d ?%|of \d|scan|hat|exposure|damage|RNFL)")
+"""`keep sat >90`, `OCT (macula)`: an oxygen saturation, a tomography."""
 _MONTH_AND_YEAR: Final = re.compile(r"(?:0?[1-9]|1[0-2]) ?[-/.] ?(?:19|20)\d\d")
 _SCALE_BEFORE: Final = re.compile(
     r"(?:gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
@@ -70,6 +75,7 @@ _INSIDE_CODES: Final = ("", "-", ".", "_", ":", "/", "@")
 _NO_PART_BEFORE: Final = re.compile(
     r"(?:(?:dr|mr|mrs|ms|miss|prof|trooper|officer|deputy)\b\.?\s*|[,;:/]\s*)+", re.IGNORECASE
 )
+_ROLE_GAP: Final = re.compile(r"[\s,;:/.-]*")
 _NO_PART_AFTER: Final = re.compile(
     r"(?:[\s,;:/]*\b(?:m\.?d|d\.?o|r\.?n|n\.?p|pa-?c?|ph\.?d|lpn|lic|cwocn|mph|facs|md)\b\.?)+\s*\Z", re.IGNORECASE
 )
@@ -123,6 +129,7 @@ class Plausible:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._cities = NameLists.shipped().cities
+        self._is_lookalike = Lookalikes(lexicon)
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
         """What of a tagger's span is PHI: the span, parts of it, or nothing."""
@@ -159,9 +166,11 @@ class Plausible:
 
     def _stands(self, text: str, span: PhiSpan) -> bool:
         content = text[span.start : span.end].strip(" .,;:()")
-        if not _ALPHANUMERIC.search(content):
+        if not _ALPHANUMERIC.search(content) or self._is_lookalike(text, span):
             return False
         if span.label == "DATE":
+            if _WORDS_TOO.fullmatch(content) and _NO_DAY_AFTER.match(text, span.end):
+                return False
             return _is_date(content, span.score) and not _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start)
         if span.label == "AGE":
             return (
@@ -237,5 +246,8 @@ def _without_titles(text: str, span: PhiSpan) -> PhiSpan:
     """The name without the titles and degrees around it: they are no PHI."""
     before = _NO_PART_BEFORE.match(text, span.start, span.end)
     start = before.end() if before else span.start
+    while (word := _WORD.match(text, start, span.end)) and word[0].lower() in ROLES:
+        gap = _ROLE_GAP.match(text, word.end(), span.end)
+        start = gap.end() if gap else word.end()
     after = _NO_PART_AFTER.search(text, start, span.end)
     return span._replace(start=start, end=after.start() if after else span.end)

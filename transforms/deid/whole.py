@@ -53,6 +53,8 @@ _PLATE_AFTER: Final = re.compile(r"[ -](?:[A-Z]{1,3}|\d{1,4}[A-Z]?)(?![\w-])")
 _SHORTEST_PLATE: Final = 5
 _POSSESSIVE: Final = re.compile(r"['’][sS]\b")
 _INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n]|  )")
+_LAST_INITIAL: Final = re.compile(r" [A-Z]\.(?=\s*(?:\n|\Z)|[,;)]| [A-Z][a-z]|\. )")
+"""`sponsor Ida M.`"""
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
 _WORD_AFTER: Final = re.compile(r"[ \n]([^\W\d_]+(?:['’-][^\W\d_]+)*)")
 _WORD_BEFORE: Final = re.compile(r"(?<![\w.'’-])([^\W\d_]+(?:['’-][^\W\d_]+)*)(, ?| )\Z")
@@ -75,8 +77,18 @@ _SECOND_HALF: Final = re.compile(r"['’-][A-Z][a-z]+(?! ?\d)")
 _SHORTEST_SURNAME: Final = 5
 _STAFF_AFTER: Final = re.compile(r", [A-Z][A-Za-z.-]{1,8}(?![a-z])")
 _NUMBER_SIGN: Final = re.compile(r"(?<!\w)#\Z")
-_SERIES: Final = re.compile(r"\b(?:prescription|claim|case|number|no\.?|run|file),? +#?([A-Z]{2,3} )\Z", re.IGNORECASE)
+_SERIES: Final = re.compile(
+    r"\b(?:prescription|claim|case|number|no\.?|run|file|job|order|kit|chain|confirmation|conf"
+    r"|receipt|requisition|ticket|group|grp|reference|auth|rx),? +#?([A-Z]{2,3} )\Z",
+    re.IGNORECASE,
+)
 """The letters before a number, where they are part of it: `prescription RP 7385066`."""
+_SPOT_AFTER: Final = re.compile(
+    r" (?:boat (?:ramp|launch|dock)|bus (?:depot|station|stop)|train station|trail ?head|camp ?ground|parking lot"
+    r"|rest area|beach|pier|marina|dock|trail|bridge|dam|playground|pool|lodge|resort|cemetery|overlook|campsite"
+    r"|picnic area|visitor center)(?!\w)"
+)
+"""What kind of spot it is, in small letters behind its name: `Eagle Lake boat ramp`."""
 _LICENSEE: Final = re.compile(
     r"(?:\blic(?:ense)?\.?(?: no\.?)?:?\s+|\()([A-Z]{2,3}[ -]|(?:[A-Z]\.){2} )\Z", re.IGNORECASE
 )
@@ -169,12 +181,17 @@ class Whole:
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
-            if span.label == "IDNUM" and (series := _SERIES.search(text, max(floor, start - 20), start)):
+            if span.label in ("IDNUM", "HEALTHPLAN", "ACCOUNT") and (
+                series := _SERIES.search(text, max(floor, start - 20), start)
+            ):
                 start = series.start(1)
             if span.label == "LICENSE" and (holder := _LICENSEE.search(text, max(floor, start - 16), start)):
                 start = holder.start(1)
-        elif span.label == "CITY":
-            start, end = self._city(text, start, end, floor, ceiling)
+        elif span.label in ("CITY", "LOCATION-OTHER"):
+            if span.label == "CITY":
+                start, end = self._city(text, start, end, floor, ceiling)
+            kind = _SPOT_AFTER.match(text, end, ceiling)
+            end = kind.end() if kind else end
         elif span.label == "STREET":
             unit = UNIT.match(lower(text[end : min(ceiling, end + _LONGEST_UNIT)]))
             end += unit.end() if unit else 0
@@ -202,6 +219,8 @@ class Whole:
             len(word) in (2, 3) and word.islower() and (author := _SIGNED_BY.search(text, max(floor, start - 5), start))
         ):
             start = author.start()
+        if last := _LAST_INITIAL.match(text, end, ceiling):
+            end = last.end()
         if "," in text[start:end] and (letter := _INITIAL_AFTER.match(text, end, ceiling)):
             end = letter.end()
         return start, end

@@ -16,10 +16,13 @@ _TABLE: Final = table("affiliations.toml")
 _EMPLOYER: Final = re.compile(
     r"(?:(?:employed|work(?:s|ed|ing)?|job|exposures?|hr|volunteer(?:s|ed|ing)?|teach(?:es|er|ing)?|taught|student"
     r"|enrolled|stud(?:ies|ied|ying)|goes to school"
-    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously|there))?(?: as"
+    r"|occupation)(?: (?:full[- ]time|part[- ]time|nights|days|evenings|weekends|currently|previously"
+    r"|there|(?:for )?\d{1,2} (?:years|yrs)|on"
+    r" the \w+))?(?: as"
     r" an? [a-z ]{3,30}?)? (?:at|for|by|with)"
     r"|(?:employee|member|congregation|retiree) of|(?:retired|graduated|laid off|fired|graduate|graduating) from"
-    r"|attend(?:s|ed)?|owned by|driver for|volunteer from|missed school at|graduation from|employer,)\s(?:the )?"
+    r"|(?:part|full)[- ]time(?: again)? (?:at|for|with)|attend(?:s|ed)?|owned by|driver for|volunteer from"
+    r"|missed school at|graduation from|employer[,:]?)\s(?:the )?"
 )
 _VISITED: Final = re.compile(
     r"(?:vacation(?:ing|ed)? (?:at|in|on|to)|(?:travel(?:s|ed|led|ing|ling)?|trip|trips|drive|drove|flew|fly) to"
@@ -60,7 +63,32 @@ _LETTER_TO: Final = re.compile(
     r"[:,]\s*\n\s*\n(?=[A-Z])"
 )
 """Whom a letter goes to: `To Harbor Relief Board:` on a line of its own."""
-_NO_ADDRESSEE: Final = frozenset(("whom", "do", "be", "follow", "see", "discuss", "dr", "mr", "mrs", "ms"))
+_AND_KIND: Final = re.compile(r"and [A-Z][a-z]+(?=[.,;)\n]|\Z)")
+"""The end of a name: `works at Northside Tool and Die.`"""
+_NO_ADDRESSEE: Final = frozenset(
+    (
+        "whom",
+        "director",
+        "directors",
+        "reviewer",
+        "reviewers",
+        "adjuster",
+        "parents",
+        "parent",
+        "colleague",
+        "colleagues",
+        "provider",
+        "do",
+        "be",
+        "follow",
+        "see",
+        "discuss",
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+    )
+)
 _ABBREVIATED: Final = frozenset(("st.", "mt.", "ft.", "inc.", "co.", "corp.", "no.", "dr.", "jr.", "bros."))
 _NAME_ENDS: Final = frozenset(_TABLE["name_ends"].split())
 _NO_ORGANIZATION: Final = frozenset(_TABLE["no_organization"].split())
@@ -159,6 +187,8 @@ def _name_end(name: re.Match[str]) -> int:
     end = name.start()
     for word in re.finditer(r"\S+", name.group()):
         if word.group().lower() in _NAME_ENDS and not (word.group().lower() == "and" and end == name.start()):
+            if _AND_KIND.match(name.string, name.start() + word.start()):
+                continue
             break
         end = name.start() + word.end()
         if (

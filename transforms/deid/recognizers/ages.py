@@ -37,6 +37,11 @@ _TEMPERATURE_BEFORE: Final = re.compile(
     r"(?:\b(?:t|temps?|tmax|tm|tc|temperatures?|tcurrent|fevers?|febrile|spiked?|max|high|low|oral|rectal|axillary"
     r"|vitals?|vs|to|of|at|was|is)[\s:=]{0,3}|[<>~]\s?|\d\s?[-–]\s?)\Z"
 )
+_READING: Final = (
+    r"\b(?:sats?|satt?ing|saturation|spo2|o2|hr|heart rate|pulse|bp|pressure|temp|temperature|fever|sugars?"
+    r"|glucose|bg|weighs?|weight|rate|score|scored"
+    r"|percentile|percent|level|peak|dose|speed|mph|ekg|rr)\b"
+)
 _AGE_BEFORE: Final = re.compile(
     r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=(–-]{1,3}\Z"
     r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid "
@@ -55,12 +60,24 @@ _AGE_BEFORE: Final = re.compile(
     r" (?:age |she was |he was |they were )?\Z"
     r"|\b(?:lived|lives|survived|worked|drove|made it|live|living)(?: (?:well|on|far))? (?:past|beyond|to be|to see)"
     r" (?:age )?\Z"
-    r"|\b(?:turns|pushing) \Z"
+    r"|\b(?:turns|pushing) \Z|\bmade it to (?:age )?\Z"
     r"|\bwho (?:is|was) (?:now )?\Z|\breached \Z"
     r"|\b(?:cancer|stroke|dementia|disease|mi|chf|cva|leukemia|lymphoma|failure) at \Z"
     r"|\b(?:dob|d\.o\.b\.?|born|birth ?date):? {0,2}"
     r"(?:[\d/.-]{6,10}|\d{1,2}[ -]?[a-z]{3}[ -]?\d{2,4}|[a-z]{3,9} \d{1,2}, \d{4}),?\s{0,3}\(?\Z"
 )
+_FAMILY: Final = (
+    r"\b(?:mother|father|sister|brother|wife|husband|aunt|uncle|spouse|mom|mum|dad|gran|granny|nana|nan|papa|[mp]?g[mf]"
+    r"|grand(?:mother|father|ma|pa|mom|dad)|great-?grand(?:mother|father|ma|pa))\b"
+)
+_KIN_UNTIL: Final = re.compile(rf"(?:{_FAMILY}|\b(?:she|he)\b)[^.;:\n\d]{{0,40}} (?:un)?til(?:l)? (?:age )?\Z")
+_KIN_AT: Final = re.compile(rf"{_FAMILY}(?![^.;\n]*{_READING})[^.;:\n\d]{{0,40}} at (?:age )?\Z")
+_KIN_JUST_BEFORE: Final = re.compile(rf"{_FAMILY} \Z")
+_AGE_ENDS: Final = re.compile(r"[.,;)](?!\d)|\s*\n|\s*\Z")
+_STILL_AFTER: Final = re.compile(
+    r" (?:still|now|lives|living|alive|who|and (?:still|well|lives|alive|healthy|independent))\b"
+)
+"""`His aunt drove until 95`, `Grandma still has her teeth at 101.`, `sister 102 still walks`."""
 _PATIENT_BEFORE: Final = re.compile(r"\b(?:patient|pt)(?:\sis|'s|\swas)\s(?:now\s)?\Z")
 _PATIENT_AFTER: Final = re.compile(
     r"\s?(?:[;)]|,(?!\d)|\.(?!\d)|\Z|\n)|\s(?:now|today|yet|but|who|with|w/|lives|living|and\s(?!regular|stable|sat|on\b))"
@@ -77,6 +94,7 @@ _LIST_AFTER: Final = re.compile(r",\s(?:\d{5,}|[a-z]{0,3}-?\d{4,}|mrn\b|#)")
 _LIST_BEFORE: Final = re.compile(r"[A-Z][a-z'-]+,\s\Z")
 """`Ann Roe, 94, 338768`: the patient's line, with a number behind the age."""
 _REACH: Final = 40
+_KIN_REACH: Final = 64
 _DECADE: Final = re.compile(r"'?s\b")
 _RUN: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
@@ -125,6 +143,7 @@ class Ages(ClinicalRecognizer):
                 _is_in_years(lowered, start)
                 or _is_in_row(text, lowered, start, end)
                 or _is_the_patients(lowered, start, end)
+                or _is_of_kin(lowered, start, end)
                 or (not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start))
             ):
                 yield Found(start, stop, "AGE", 0.85)
@@ -144,6 +163,18 @@ def _is_sexed(text: str, lowered: str, start: int) -> bool:
     if _SEX.match(text, start) is None:
         return False
     return _TEMPERATURE_BEFORE.search(lowered, max(0, start - 16), start) is None
+
+
+def _is_of_kin(lowered: str, start: int, end: int) -> bool:
+    """Whether the number is the age at which one of the family did, or does, something."""
+    if _UNIT_AFTER.match(lowered, end):
+        return False
+    begin = max(0, start - _KIN_REACH)
+    if _STILL_AFTER.match(lowered, end):
+        return _KIN_JUST_BEFORE.search(lowered, begin, start) is not None
+    if _AGE_ENDS.match(lowered, end) is None:
+        return False
+    return _KIN_UNTIL.search(lowered, begin, start) is not None or _KIN_AT.search(lowered, begin, start) is not None
 
 
 def _is_in_years(lowered: str, start: int) -> bool:

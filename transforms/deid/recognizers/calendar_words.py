@@ -23,8 +23,13 @@ _DAY_AFTER: Final = re.compile(
     r" (?:am|pm|a\.m|p\.m|morning|night|noc|eve|evening|afternoon|@|\d\d?/\d)|[/&-](?:mon|tue|wed|thu|fri|sat|sun)"
 )
 _NO_DAY_AFTER: Final = re.compile(
-    r" (?:at|up|down|on|in|out|exposure|burn|screen|protect|light|\d\d ?%?|>|<|of)|\.[a-z]|[a-z']"
+    r" (?:at|up|down|on|in|out|hats?|protection|damage|exposure|burn|screen|protect"
+    r"|light|\d\d ?%?|>|<|of)|\.[a-z]|[a-z']"
 )
+
+_ANY_DAY: Final = r"(?:mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sun)"
+_SCHEDULE_AFTER: Final = re.compile(rf"/{_ANY_DAY}\b")
+_SCHEDULE_BEFORE: Final = re.compile(rf"\b{_ANY_DAY}/\Z")
 
 WEEKDAY: Final = re.compile(
     r"(?:mon|tue(?:s)?|wed(?:s|nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?", re.IGNORECASE
@@ -102,7 +107,7 @@ def _weekdays(note: Note) -> Iterator[Found]:
     for word in note.words & (_CLEAR | _UNCLEAR):
         for at in occurrences(lowered, word):
             end = at + len(word)
-            if is_word_char(lowered, at - 1) or is_word_char(lowered, end):
+            if is_word_char(lowered, at - 1) or is_word_char(lowered, end) or _is_of_schedule(lowered, at, end):
                 continue
             written = note.text[at:end]
             if written.isupper() and note.mixed:
@@ -111,6 +116,14 @@ def _weekdays(note: Note) -> Iterator[Found]:
                 lowered, at, end, capital=note.mixed and written[0].isupper() and word in ("mon", "wed")
             ):
                 yield Found(at, end, "DATE", 0.7)
+
+
+def _is_of_schedule(lowered: str, at: int, end: int) -> bool:
+    """Whether a weekday is of a weekly schedule: `mon/wed/fri`, `7.5 tues/thurs, 5 others`."""
+    return (
+        _SCHEDULE_AFTER.match(lowered, end) is not None
+        or _SCHEDULE_BEFORE.search(lowered, max(0, at - 6), at) is not None
+    )
 
 
 def _is_day(lowered: str, at: int, end: int, *, capital: bool) -> bool:

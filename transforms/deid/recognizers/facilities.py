@@ -60,10 +60,12 @@ def _kinds() -> dict[str, list[_Kind]]:
     return dict(kinds)
 
 
+_SPECIALTIES: Final = frozenset(_TABLE["specialties"])
 _LEARNED: Final = frozenset(("society", "association", "league", "alliance"))
 _SCHOLARLY: Final = frozenset(_TABLE["scholarly"].split())
 """Words of the names of learned societies, by which classes and guidelines are called."""
 _SURE: Final = frozenset(_TABLE["sure"].split())
+_NO_PERSON: Final = frozenset(("our", "lady", "st", "saint", "sisters", "daughters", "temple", "order", "sacred"))
 _NO_KIND_AFTER: Final = (
     "day|course|stay|follow|discharge|bed|admission|records?|screens?|screening|abuse|use|levels?|interactions?|allerg(?:y|ies)"
     "|reactions?|eluting|monitoring|distress|failure|rate|status|effort|arrest|acidosis|alkalosis|class|guidelines?|saturation"
@@ -86,6 +88,9 @@ _FIELD: Final = re.compile(
 )
 _FIELD_WORDS: Final = frozenset(_TABLE["field_words"].split())
 _FIELD_VALUE: Final = re.compile(r"[^\W\d_][^\n|;:,()\t]{2,60}?(?=\s*(?:\Z|\n|\||;|,|\(|\t|  | - ))")
+
+_MEASURED: Final = re.compile(r"\d/\d|\d ?%")
+"""No house: `Clinic: Snellen 20/40`, `Laboratory: A1c 6.1%`."""
 
 _SAINT: Final = re.compile(
     r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) (?:[A-Z][a-z]+(?:'s)?|[A-Z]'s)"
@@ -156,8 +161,14 @@ class Facilities(ClinicalRecognizer):
             if field is None or not _heads_field(note.lowered, at):
                 continue
             value = _FIELD_VALUE.match(note.text, field.end())
-            if value and any(
-                self._words.tells(word, True) for word in value.group().split() if word[0].isupper() or not note.mixed
+            if (
+                value
+                and not _MEASURED.search(value.group())
+                and any(
+                    self._words.tells(word, True)
+                    for word in value.group().split()
+                    if word[0].isupper() or not note.mixed
+                )
             ):
                 label = "ORGANIZATION" if field.group().startswith(_EMPLOYERS) else "HOSPITAL"
                 yield Found(*value.span(), label, 0.75)
@@ -196,7 +207,7 @@ class Facilities(ClinicalRecognizer):
                 break
             head.insert(0, word)
         for count in range(len(head) - 2, 0, -1):
-            if head[count].group().lower() == "of" and head[0].group().lower() in self._lists.given:
+            if head[count].group().lower() == "of" and any(self._is_given(word.group()) for word in head[:2]):
                 del head[: count + 1]  # `Jean Austin of Valley Oak Urgent Care`
                 break
         stops = [
@@ -220,6 +231,8 @@ class Facilities(ClinicalRecognizer):
         if kind.weak and len(names) == 1 and names[0].lower() in self._lists.given and form in self._lists.surnames:
             return None  # `Destiny Park`, `Grace House`
         forms_name = form in ("hospital", "medical center", "health system") or kind.label != "HOSPITAL"
+        if form in _SPECIALTIES and head and head[-1].group().lower() in ("hospital", "center", "centre", "clinic"):
+            return None  # `General Hospital OPHTHALMOLOGY`: the house is found by itself
         if form in _LEARNED and not _SCHOLARLY.isdisjoint(name.lower() for name in names):
             return None  # `New York Heart Association III`
         if kind.label == "ORGANIZATION" and not shouting:
@@ -233,6 +246,11 @@ class Facilities(ClinicalRecognizer):
         """Whether a word in capitals is an abbreviation, or ordinary, in a heading: `ROS`, `LAB`, `ETOH/Drugs`."""
         plain = word.strip(".,").partition("/")[0]
         return plain.isupper() and (self._lexicon.abbreviates(plain) or self._lexicon.is_ordinary(plain.lower()))
+
+    def _is_given(self, word: str) -> bool:
+        """Whether a word is a given name or the title before a name."""
+        word = word.lower().rstrip(".")
+        return word in ("dr", "mr", "mrs", "ms") or (word in self._lists.given and word not in _NO_PERSON)
 
     def _linked(self, head: list[re.Match[str]], count: int) -> bool:
         """Whether `and` stands within a name: `Grace and Hope Hospital`, but not `A Clinic and B Hospital`."""

@@ -19,6 +19,8 @@ _TITLE: Final = re.compile(
     r"|dr)s?\.?)?(?:[ \t]{1,2}|[ \t]?\n[ \t]*)"
     r"|(?:dr|mr|mrs|ms)[.:](?=[a-z])"
 )
+_MARY_JOSEPH: Final = re.compile(r"mary joseph(?:'s)? (?:nodules?|nodes?|sign)")
+_GAUGE_BEFORE: Final = re.compile(r"\d[ -]?\Z")
 _OF_DOCTORS: Final = frozenset(("dr", "drs", "doctor", "prof", "professor"))
 _OF_CLERGY: Final = frozenset(("sr", "sra", "fr", "sister"))
 _TITLES: Final = _OF_DOCTORS | _OF_CLERGY | {"mr", "mrs", "ms", "miss", "mister", "rev"}
@@ -128,6 +130,10 @@ class Names(ClinicalRecognizer):
                 continue  # a sentence's end
             if not self._is_title(text[at : match.end()].strip(), text, match.end()):
                 continue
+            if title == "sister" and _MARY_JOSEPH.match(lowered, match.end()):
+                continue
+            if title == "fr" and _GAUGE_BEFORE.search(text, max(0, at - 4), at):
+                continue  # `16 Fr Foley`
             name = self._reader.read(text, match.end(), sure=True)
             if name is None:
                 continue

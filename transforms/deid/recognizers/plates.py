@@ -19,6 +19,8 @@ _REACH: Final = 44
 _PLATE: Final = re.compile(
     r"(?<![\w./#-])(?=[A-Z \-]*\d)(?=[\d \-]*[A-Z])(?:[A-Z0-9]{1,4}[ -][A-Z0-9]{2,5}|[A-Z0-9]{5,8})(?![\w/-])"
 )
+_MIXED: Final = re.compile(r"[A-Z]{2}\d[ -]?\d[A-Z]{2}|\d[A-Z]{3}\d{3}|[A-Z]{2,3}[ -]?\d[A-Z]{1,2}\d")
+"""Forms that hardly anything but a plate has, whatever their letters abbreviate."""
 _GROUP: Final = re.compile(r"[A-Z]+")
 _SENTENCE_ENDS: Final = re.compile(r"\.\s+[A-Z][a-z]|\n\s*\n")
 _FEWEST: Final = 5
@@ -43,7 +45,8 @@ class Plates(ClinicalRecognizer):
             stop = min(len(note.text), begin + _REACH)
             ends = _SENTENCE_ENDS.search(note.text, begin, stop)
             for plate in _PLATE.finditer(note.text, begin, ends.start() if ends else stop):
-                if self._is_plate(plate.group(), named=word in _PLATES):
+                closed = note.text[plate.start() - 1] == "(" and note.text.startswith(")", plate.end())
+                if self._is_plate(plate.group(), named=word in _PLATES or closed):
                     yield Found(*plate.span(), "VEHICLE", 0.7)
 
     def _is_plate(self, written: str, *, named: bool) -> bool:
@@ -52,7 +55,11 @@ class Plates(ClinicalRecognizer):
         digits = sum(char.isdigit() for char in written)
         if not (_FEWEST <= count <= _MOST and digits >= 2):
             return False
-        return named or all(self._may_stand(group) for group in _GROUP.findall(written))
+        return (
+            named
+            or _MIXED.fullmatch(written) is not None
+            or all(self._may_stand(group) for group in _GROUP.findall(written))
+        )
 
     def _may_stand(self, group: str) -> bool:
         """Whether letters may be a plate's: not `45 MPH`, nor `AT 1120`."""

@@ -98,3 +98,8 @@ def test_names_in_notes_typed_in_haste(text: str, label: str, name: str) -> None
 @pytest.mark.parametrize("text", ["His wife may come", "pt will return", "Patient: Will be seen", "mother rheumatoid"])
 def test_words_in_the_place_of_names_stay(text: str) -> None:
     assert found(NAMES, text) == []
+
+
+@pytest.mark.parametrize("text", ["A 16 Fr Foley was placed.", "19 Fr Blake drain", "no Sister Mary Joseph nodule, no ascites"])
+def test_gauges_and_signs_are_no_clergy(text: str) -> None:
+    assert found(Names(), text) == []

@@ -15,6 +15,9 @@ from transforms.deid.recognizers.plates import Plates
         ("Tow slip in chart for 4ZHD948.", "4ZHD948"),
         ("placard done for plate 0909 SE.", "0909 SE"),
         ("VEH CHZ-95K. MED CONTROL", "CHZ-95K"),
+        ("dent in car (SC6 3ZG) from a bump", "SC6 3ZG"),
+        ("behind blue van 1AMS319, street", "1AMS319"),
+        ("a gray Corolla (GAG-1986). Pills", "GAG-1986"),
     ],
 )
 def test_by_form_behind_a_vehicle(text: str, plate: str) -> None:

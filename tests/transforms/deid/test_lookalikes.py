@@ -1,0 +1,70 @@
+"""Payers, makers, cars, devices, money and roles are no names, where their neighbours say so."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.deid.lexicon import Lexicon
+from transforms.deid.lookalikes import Lookalikes, is_public
+from transforms.deid.plausible import Plausible
+from transforms.deid.spans import TAGGER, PhiSpan
+
+_PROSE = "The patient was seen today. He is doing well on the new dose, and his wound is clean and dry. "
+
+
+def _span(text: str, part: str, label: str, score: float = 0.95) -> PhiSpan:
+    start = text.index(part, len(_PROSE) if text.startswith(_PROSE) else 0)
+    return PhiSpan(start, start + len(part), label, score, TAGGER)
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "label", "public"),
+    [
+        ("supplement with Mutual of Omaha.", "Omaha", "CITY", True),
+        ("She carries Blue Cross 62559871.", "Blue Cross", "ORGANIZATION", True),
+        ("Payer: Humana Gold Plus HMO", "Humana Gold Plus", "ORGANIZATION", True),
+        ("rep from Boston Scientific called", "Boston", "CITY", True),
+        ("She works at Geico as a clerk.", "Geico", "ORGANIZATION", False),
+        ("seen in the office of Dr. Molina after", "Molina", "DOCTOR", False),
+        ("brought in by Sedgwick PD", "Sedgwick", "CITY", False),
+        ("lives in Omaha with", "Omaha", "CITY", False),
+    ],
+)
+def test_payers_and_makers(text: str, part: str, label: str, public: bool) -> None:
+    assert is_public(text, _span(text, part, label)) is public
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "label", "lookalike"),
+    [
+        ("private duty at 28 to 32 dollars an hour", "28 to 32 dollars", "ORGANIZATION", True),
+        ("upset re $1,240.55 for the scan", "1,240.55", "PHONE", True),
+        ("drove off in a gray Corolla (ZZT 4411)", "gray Corolla", "ORGANIZATION", True),
+        ("She works at Ford on the line", "Ford", "ORGANIZATION", False),
+        ("Bed Quorvex KX123331S, concentrator", "Quorvex", "PATIENT", True),
+        ("The wheelchair (Zavolo, serial 7E58052) is", "Zavolo", "DOCTOR", True),
+        ("seen by Dr. Zavolo, serial troponins", "Zavolo", "DOCTOR", False),
+        (_PROSE + "The tumor was found by EBUS at the bedside. It is small.", "EBUS", "DOCTOR", True),
+        (_PROSE + "His keys were found by ZAVOLORIX at the bedside.", "ZAVOLORIX", "DOCTOR", False),
+        (_PROSE + "His aunt is helping. Scan in May. Return in June.", "helping", "ORGANIZATION", True),
+        (_PROSE + "He was sent by Hospital Medicine. ", "Hospital Medicine", "HOSPITAL", True),
+        (_PROSE + "Fax to First Avenue Medical today.", "First Avenue Medical", "HOSPITAL", False),
+        ("Recorded Jul 9, 2008, 0902-0944", "0902-0944", "IDNUM", True),
+        ("order 0902-0944 was sent", "0902-0944", "IDNUM", False),
+        ("Vehicle: 2014 Buick", "2014 Buick", "VEHICLE", True),
+    ],
+)
+def test_neighbours_tell(text: str, part: str, label: str, lookalike: bool) -> None:
+    assert Lookalikes(Lexicon.shipped())(text, _span(text, part, label)) is lookalike
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "left"),
+    [
+        ("Navigator Zavolo Korrin called", "Navigator Zavolo Korrin", ["Zavolo Korrin"]),
+        ("Learner verbalized four points", "Learner", []),
+    ],
+)
+def test_a_role_is_no_part_of_a_name(text: str, part: str, left: list[str]) -> None:
+    parts = Plausible(Lexicon.shipped()).parts(text, _span(text, part, "DOCTOR"))
+    assert [text[span.start : span.end] for span in parts] == left
