@@ -179,11 +179,7 @@ def table(rows: Mapping[str, str]) -> str:
 def measure(
     figures: Iterable[Figure], places: Mapping[str, str], models: Sequence[str]
 ) -> Iterable[tuple[Figure, Any]]:
-    """Runs each command once; gives each figure with the JSON of its command.
-
-    Raises:
-        SystemExit: a command failed.
-    """
+    """Runs each command once; gives each figure with the JSON of its command, or None where it failed."""
     done: dict[tuple[str, ...], Any] = {}
     for figure in figures:
         shown = tuple(command(figure, models))
@@ -193,9 +189,7 @@ def measure(
             for name, place in places.items():
                 given = tuple(f"{place}{part.removeprefix(name)}" if part.startswith(name) else part for part in given)
             ran = subprocess.run([sys.executable, "-m", "jobs.cli", *given], stdout=subprocess.PIPE, check=False)
-            if ran.returncode:
-                raise SystemExit(f"exit {ran.returncode}: {shlex.join(shown)}")
-            done[shown] = json.loads(ran.stdout)
+            done[shown] = None if ran.returncode else json.loads(ran.stdout)
         yield figure, done[shown]
 
 
@@ -220,10 +214,16 @@ def main() -> None:
     ).stdout.strip()
     date = datetime.now(UTC).date().isoformat()
     rows = kept(asked.output.read_text()) if asked.output.exists() else {}
+    failed = []
     for figure, facts in measure(chosen, places, asked.model):
+        if facts is None:
+            failed.append(figure.name)
+            continue
         rows[figure.name] = row(figure, facts, asked.model, commit, date)
         print(rows[figure.name], flush=True)
         asked.output.write_text(table(rows))  # at once: the next command may take long
+    if failed:
+        raise SystemExit(f"not measured, their rows stay: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -58,3 +58,13 @@ def test_its_commands_run(tmp_path: Path) -> None:
     assert "DATA/assertion/negex.parquet" in found["Assertion, NegEx: F1 of negated"]
     assert str(tmp_path) not in output.read_text()
     assert found[BOUNDARY.name].endswith("| old |")
+
+
+def test_a_command_that_fails_leaves_its_rows(tmp_path: Path) -> None:
+    output = tmp_path / "quality.md"
+    output.write_text(table({SPEED.name: f"| {SPEED.name} | 7 | old |"}))
+    asked = ["--data", str(tmp_path / "none"), "--only", "assertion", "--output", str(output)]
+    ran = subprocess.run([sys.executable, "-m", "infra.bench.quality", *asked], capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert f"not measured, their rows stay: {BY_NAME['Assertion, NegEx: F1 of negated'].name}" in ran.stderr
+    assert kept(output.read_text()) == {SPEED.name: f"| {SPEED.name} | 7 | old |"}
