@@ -34,13 +34,13 @@ MOST_WORDS: Final = 12
 
 _LINE: Final = re.compile(r"\S[^\n]*+")
 _LEAD: Final = re.compile(
-    r"(?P<hashes>#{1,6}+[ \t]++)?+(?:[-*•>+][ \t]++)?+(?:\(?(?:[0-9]{1,2}|[IVX]{1,4}|[A-Z])[.)][ \t]++)?+"
+    r"(?P<hashes>#{1,6}+[ \t]++|[=*~]{2,9}+[ \t]++)?+(?:[-*•>+][ \t]++)?+(?:\(?(?:[0-9]{1,2}|[IVX]{1,4}|[A-Z])[.)][ \t]++)?+"
 )
 _BOLD: Final = re.compile(r"(?P<mark>\*\*|__)(?P<title>[^\W_][^*_:\n]{0,99}+):?+(?P=mark):?+")
 _DASH: Final = re.compile(r"[ \t]{0,3}(?:--?|–|—)(?:[ \t]|$)")
 _INLINE: Final = re.compile(r"(?:(?<=[.;:!?)\]][ \t])|(?<=[ \t]{2}))[A-Z](?:[A-Za-z/&,'()-]|[ ](?! )){2,60}+(?=:)")
 _AFTER: Final = re.compile(
-    r"[ \t]*+(?:\*\*|__)?+[ \t]*+(?::|--?(?=\s)|[–—])?+(?:\*\*|__)?+\s*+(?:[-=_~]{3,}+[^\S\n]*+(?:\n\s*+|$))?+"
+    r"[ \t]*+(?:\*{2,9}+|__)?+[ \t]*+(?::|--?(?=\s)|[–—])?+(?:\*\*|__)?+\s*+(?:[-=_~*]{2,}+[^\S\n]*+(?:\n\s*+|$))?+"
 )
 _RULE: Final = re.compile(r"[-=_~]{3,}+[^\S\n]*+(?:\n|$)")
 _SMALL_WORDS: Final = frozenset({"of", "and", "the", "on", "in", "at", "for", "to", "by", "with", "or", "from"})
@@ -85,7 +85,7 @@ class _Line(NamedTuple):
     end: int
     fresh: bool  # An empty line or nothing stands before it.
     wrapped: bool  # It goes on in the middle of a sentence.
-    marked: bool  # Two hashes stand before it, or the next line underlines it.
+    marked: bool  # Two hashes or a row of `=`, `*`, `~` stand before it, or the next line underlines it.
 
 
 class Segmenter:
@@ -205,7 +205,7 @@ class Segmenter:
         return _known(start, title, entry, host)
 
     def _alone(self, start: int, window: str, line: _Line, host: str | None, bare: bool) -> _Heading | None:
-        title = window.rstrip(" \t-–—.=~")
+        title = window.rstrip(" \t-–—.=~*")
         if len(title) < 3:
             return None
         entry = self._index.find(title)
