@@ -34,7 +34,8 @@ MOST_WORDS: Final = 12
 
 _LINE: Final = re.compile(r"\S[^\n]*+")
 _LEAD: Final = re.compile(
-    r"(?P<hashes>#{1,6}+[ \t]++|[=*~]{2,9}+[ \t]++)?+(?:[-*•>+][ \t]++)?+(?:\(?(?:[0-9]{1,2}|[IVX]{1,4}|[A-Z])[.)][ \t]++)?+"
+    r"(?P<hashes>#{1,6}+[ \t]++|[=*~]{2,9}+[ \t]++)?+"
+    r"(?:[-*•>+][ \t]++)?+(?:\(?(?:[0-9]{1,2}|[IVX]{1,4}|[A-Z])[.)][ \t]++)?+"
 )
 _BOLD: Final = re.compile(r"(?P<mark>\*\*|__)(?P<title>[^\W_][^*_:\n]{0,99}+):?+(?P=mark):?+")
 _DASH: Final = re.compile(r"[ \t]{0,3}(?:--?|–|—)(?:[ \t]|$)")
