@@ -388,6 +388,29 @@ def bench_encoder(
     present(report, as_json=as_json)
 
 
+@app.command(epilog="Example: notemill feed --run out/ --to duckdb://notes.duckdb --tables notes,entities")
+def feed(
+    run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
+    to: Annotated[str, typer.Option(help="duckdb://FILE, parquet://FOLDER.")],
+    tables: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: all but the restricted phi and crosswalk.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Feed the finished splits of a run that is not complete.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Deliver a run's tables to a warehouse, each split once. Stopped, the same command goes on where it was."""
+    from jobs import feed as feeding
+
+    chosen = [name.strip() for name in tables.split(",")] if tables is not None else None
+    result = feeding.run(run, to, chosen, partial=partial)
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+    else:
+        feeding.show(result, Console())
+
+
 @app.command(epilog="Example: notemill look --run out/ --rows 5")
 def look(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],

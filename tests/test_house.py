@@ -139,7 +139,13 @@ def test_what_is_imported_is_declared() -> None:
     """Not merely there because something else brings it along."""
     extras = PROJECT["project"]["optional-dependencies"]
     # Of the extras those whose packages are imported where the user asks for them.
-    lines = [*PROJECT["project"]["dependencies"], *extras["onnx"], *extras["openvino"], *extras["train"]]
+    lines = [
+        *PROJECT["project"]["dependencies"],
+        *extras["onnx"],
+        *extras["openvino"],
+        *extras["train"],
+        *extras["feeds"],
+    ]
     declared = {canonicalize_name(Requirement(text).name) for text in lines}
     owners = importlib.metadata.packages_distributions()
     others = set().union(*(imported(ROOT / name) for name in PACKAGES)) - sys.stdlib_module_names - {*PACKAGES}

@@ -100,6 +100,13 @@ class Folder:
             return {}
         return {entry["name"].rsplit("/", 1)[-1]: entry["size"] for entry in entries if entry["type"] == "file"}
 
+    def find(self, name: str) -> list[str]:
+        """Names of all files below a folder, in order, each as `get` takes it; none when it does not exist."""
+        fs, _ = self._opened
+        fs.invalidate_cache()
+        root = self.path()
+        return sorted(found[found.index(root) + len(root) :].lstrip("/") for found in fs.find(self.path(name)))
+
     def remove(self, name: str) -> None:
         """Removes a file or a folder with all that it holds; nothing happens when it does not exist."""
         fs, _ = self._opened

@@ -1,0 +1,68 @@
+"""Which tables a feed delivers, and how their rows are made of a run's tables.
+
+A mapping stands in front of any store: the plain one delivers the run's tables as they are; one for a common data
+model makes other tables of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from pipelines.errors import RequestError
+from pipelines.feed.run_tables import UnitTables
+from pipelines.feed.store import TableSpec
+from transforms import schema
+
+_KEYS: Final = {"readmission": "encounter_id"}  # of all others the note
+
+
+class Mapping(Protocol):
+    """Makes the warehouse's tables of a run's."""
+
+    def tables(self, present: Sequence[str]) -> tuple[TableSpec, ...]:
+        """The tables to deliver.
+
+        Args:
+            present: tables that the run has.
+
+        Raises:
+            RequestError: a table was asked for that the run does not have.
+        """
+        ...
+
+    def rows(self, spec: TableSpec, unit: UnitTables) -> pa.Table:
+        """A split's rows of a table, with the columns `spec.fields`."""
+        ...
+
+    def keys(self, spec: TableSpec, unit: UnitTables) -> pa.Array:
+        """The keys that a split speaks for, each once: their former rows are replaced, even by none."""
+        ...
+
+
+class PlainTables:
+    """The run's tables as they are. The restricted ones only where they are named.
+
+    Args:
+        chosen: tables to deliver; None for all that are not restricted.
+    """
+
+    def __init__(self, chosen: Sequence[str] | None = None) -> None:
+        self._chosen = chosen
+
+    def tables(self, present: Sequence[str]) -> tuple[TableSpec, ...]:
+        chosen = [name for name in present if name not in schema.RESTRICTED] if self._chosen is None else self._chosen
+        if lacking := [name for name in chosen if name not in present]:
+            raise RequestError(f"the run has no table {', '.join(lacking)}; it has {', '.join(present)}")
+        return tuple(
+            TableSpec(name, schema.TABLES[name], _KEYS.get(name, "note_id"), reads=(name,), by_split=name == "rejects")
+            for name in dict.fromkeys(chosen)
+        )
+
+    def rows(self, spec: TableSpec, unit: UnitTables) -> pa.Table:
+        return unit.table(spec.name)
+
+    def keys(self, spec: TableSpec, unit: UnitTables) -> pa.Array:
+        return unit.note_ids if spec.key == "note_id" else unit.table(spec.name)[spec.key].unique().drop_null()

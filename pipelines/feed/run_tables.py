@@ -1,0 +1,151 @@
+"""What a run has to feed: its finished splits, their tables, and the digest of each receipt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.errors import RequestError
+from pipelines.io.ledger import Ledger, Receipt, part_name
+from pipelines.io.storage import Folder
+from transforms import schema
+
+ENCOUNTERS: Final = "encounters"
+"""What stands for a split where a table is made of all splits at once, when the run is complete: `readmission`."""
+
+_READMISSION: Final = "readmission"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A split that is finished, or `ENCOUNTERS`.
+
+    Attributes:
+        receipt: SHA-256 of its receipt; of `ENCOUNTERS`, of all receipts.
+        sizes: table -> bytes of its part file.
+    """
+
+    id: str
+    receipt: str
+    sizes: Mapping[str, int]
+
+
+class RunTables:
+    """The output of a run, to be fed.
+
+    Attributes:
+        run_id: the run's.
+        complete: whether every split is there, every row accounted for.
+        units: the finished splits in the order of their ids; last, of a complete run, `ENCOUNTERS`.
+        tables: the tables that the run has, in the order of `schema.TABLES`.
+
+    Raises:
+        RequestError: no run wrote there; or the run is not complete, and that was not asked for.
+    """
+
+    def __init__(self, uri: str, *, partial: bool = False) -> None:
+        self._folder = Folder(uri)
+        ledger = Ledger(self._folder)
+        plan = ledger.plan()
+        if plan is None:
+            raise RequestError(f"{uri} holds no run: give the --output of notemill run")
+        self.run_id: str = plan["run_id"]
+        receipts = {split: receipt for split, receipt in ledger.receipts().items() if receipt.balanced}
+        manifest = ledger.manifest()
+        lacking = _lacking(manifest, receipts, self._sizes(_READMISSION))
+        self.complete = not lacking
+        if lacking and not partial:
+            raise RequestError(
+                f"the run at {uri} is not complete: {lacking}; the same notemill run goes on with it, "
+                "and --partial feeds the splits that are finished"
+            )
+        self.units = self._units(receipts)
+        named = {table for unit in self.units for table in unit.sizes} | set((manifest or {}).get("tables", ()))
+        self.tables = tuple(name for name in schema.TABLES if name in named)
+
+    def _sizes(self, table: str) -> Mapping[str, int]:
+        return self._folder.sizes(table)
+
+    def _units(self, receipts: Mapping[str, Receipt]) -> tuple[Unit, ...]:
+        units = [
+            Unit(split, _digest(receipt.to_json()), {name: facts["bytes"] for name, facts in receipt.tables.items()})
+            for split, receipt in sorted(receipts.items())
+        ]
+        size = self._sizes(_READMISSION).get(part_name(ENCOUNTERS))
+        if self.complete and size is not None:
+            units.append(Unit(ENCOUNTERS, _digest("".join(unit.receipt for unit in units)), {_READMISSION: size}))
+        return tuple(units)
+
+    def open(self, unit: Unit) -> UnitTables:
+        """The unit's tables, read when they are asked for."""
+        return UnitTables(self._folder, unit)
+
+
+@dataclass(frozen=True)
+class UnitTables:
+    """The tables of a split, or of `ENCOUNTERS`. Each is read once."""
+
+    folder: Folder
+    unit: Unit
+
+    @cached_property
+    def _read(self) -> dict[str, pa.Table]:
+        return {}
+
+    def table(self, name: str) -> pa.Table:
+        """A table, with the types of `schema.TABLES`; a column that an older Notemill did not write is null.
+
+        Raises:
+            RequestError: the file has a column that this Notemill does not know.
+            RunError: the file has gone.
+        """
+        if name not in self._read:
+            data = self.folder.get(f"{name}/{part_name(self.unit.id)}")
+            if data is None:
+                raise FileNotFoundError(
+                    f"{name} of split {self.unit.id} has gone from the run since its receipt was read"
+                )
+            self._read[name] = _typed(pq.read_table(pa.BufferReader(data)), name)
+        return self._read[name]
+
+    @cached_property
+    def note_ids(self) -> pa.Array:
+        """The ids of the split's notes, rejected ones too; without those that had no id."""
+        rejects = self.table("rejects")
+        named = pc.invert(pc.is_in(rejects["error"], pa.array(["EmptyNoteId", "NullNoteId"])))
+        chunks = [*self.table("notes")["note_id"].chunks, *rejects["note_id"].filter(named).chunks]
+        return pa.chunked_array(chunks, pa.string()).unique().drop_null()
+
+
+def _typed(rows: pa.Table, name: str) -> pa.Table:
+    fields = schema.TABLES[name]
+    if unknown := sorted(set(rows.column_names) - set(fields.names)):
+        raise RequestError(f"{name} of this run has columns that this Notemill does not know: {', '.join(unknown)}")
+    for field in fields:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(fields.names).cast(fields)
+
+
+def _lacking(manifest: Mapping[str, Any] | None, receipts: Mapping[str, Receipt], scores: Mapping[str, int]) -> str:
+    """What a run lacks to be complete; nothing when it is."""
+    if manifest is None:
+        return "it has no _run.json"
+    if manifest["rows_read"] != manifest["rows_written"] + manifest["rows_rejected"]:
+        return "rows are unaccounted for"
+    if manifest["splits"] != len(receipts):
+        return f"{len(receipts):,} of {manifest['splits']:,} splits have a receipt and all their files"
+    if manifest["splits"] and _READMISSION in manifest["tables"] and part_name(ENCOUNTERS) not in scores:
+        return f"the table {_READMISSION} has gone"
+    return ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
