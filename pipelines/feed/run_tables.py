@@ -14,21 +14,19 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import RequestError
 from pipelines.io.ledger import Ledger, Receipt, part_name
-from pipelines.io.storage import Folder
+from pipelines.io.storage import Folder, open_filesystem
 from transforms import schema
 
-ENCOUNTERS: Final = "encounters"
-"""What stands for a split where a table is made of all splits at once, when the run is complete: `readmission`."""
-
 _READMISSION: Final = "readmission"
+"""The table that is made of all splits at once, when the run is complete. Each of its files is fed as a split is."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A split that is finished, or `ENCOUNTERS`.
+    """A split that is finished, or a file of `readmission`.
 
     Attributes:
-        receipt: SHA-256 of its receipt; of `ENCOUNTERS`, of all receipts.
+        receipt: SHA-256 of its receipt; of `readmission`, of all receipts.
         sizes: table -> bytes of its part file.
     """
 
@@ -43,7 +41,7 @@ class RunTables:
     Attributes:
         run_id: the run's.
         complete: whether every split is there, every row accounted for.
-        units: the finished splits in the order of their ids; last, of a complete run, `ENCOUNTERS`.
+        units: the finished splits in the order of their ids; last, of a complete run, `readmission`.
         tables: the tables that the run has, in the order of `schema.TABLES`.
 
     Raises:
@@ -59,7 +57,7 @@ class RunTables:
         self.run_id: str = plan["run_id"]
         receipts = {split: receipt for split, receipt in ledger.receipts().items() if receipt.balanced}
         manifest = ledger.manifest()
-        lacking = _lacking(manifest, receipts, self._sizes(_READMISSION))
+        lacking = _lacking(manifest, receipts) or (self._lacking_admissions(manifest) if manifest else "")
         self.complete = not lacking
         if lacking and not partial:
             raise RequestError(
@@ -70,17 +68,30 @@ class RunTables:
         named = {table for unit in self.units for table in unit.sizes} | set((manifest or {}).get("tables", ()))
         self.tables = tuple(name for name in schema.TABLES if name in named)
 
-    def _sizes(self, table: str) -> Mapping[str, int]:
-        return self._folder.sizes(table)
+    @cached_property
+    def _admissions(self) -> dict[str, int]:
+        """The files of `readmission` with their bytes."""
+        sizes = self._folder.sizes(_READMISSION)
+        return {name: size for name, size in sorted(sizes.items()) if name.startswith("part-encounters")}
+
+    def _lacking_admissions(self, manifest: Mapping[str, Any]) -> str:
+        fs, _ = open_filesystem(self._folder.uri)
+        rows = 0
+        for name in self._admissions:
+            with fs.open(self._folder.path(f"{_READMISSION}/{name}"), "rb") as handle:
+                rows += pq.read_metadata(handle).num_rows
+        wanted = manifest["tables"].get(_READMISSION, 0)
+        return f"{_READMISSION} has {rows:,} of {wanted:,} rows" if rows != wanted else ""
 
     def _units(self, receipts: Mapping[str, Receipt]) -> tuple[Unit, ...]:
         units = [
             Unit(split, _digest(receipt.to_json()), {name: facts["bytes"] for name, facts in receipt.tables.items()})
             for split, receipt in sorted(receipts.items())
         ]
-        size = self._sizes(_READMISSION).get(part_name(ENCOUNTERS))
-        if self.complete and size is not None:
-            units.append(Unit(ENCOUNTERS, _digest("".join(unit.receipt for unit in units)), {_READMISSION: size}))
+        every = "".join(unit.receipt for unit in units)
+        for name, size in self._admissions.items() if self.complete else ():
+            split = name.removeprefix("part-").removesuffix(".parquet")
+            units.append(Unit(split, _digest(every), {_READMISSION: size}))
         return tuple(units)
 
     def open(self, unit: Unit) -> UnitTables:
@@ -90,7 +101,7 @@ class RunTables:
 
 @dataclass(frozen=True)
 class UnitTables:
-    """The tables of a split, or of `ENCOUNTERS`. Each is read once."""
+    """The tables of a unit. Each is read once."""
 
     folder: Folder
     unit: Unit
@@ -134,7 +145,7 @@ def _typed(rows: pa.Table, name: str) -> pa.Table:
     return rows.select(fields.names).cast(fields)
 
 
-def _lacking(manifest: Mapping[str, Any] | None, receipts: Mapping[str, Receipt], scores: Mapping[str, int]) -> str:
+def _lacking(manifest: Mapping[str, Any] | None, receipts: Mapping[str, Receipt]) -> str:
     """What a run lacks to be complete; nothing when it is."""
     if manifest is None:
         return "it has no _run.json"
@@ -142,8 +153,6 @@ def _lacking(manifest: Mapping[str, Any] | None, receipts: Mapping[str, Receipt]
         return "rows are unaccounted for"
     if manifest["splits"] != len(receipts):
         return f"{len(receipts):,} of {manifest['splits']:,} splits have a receipt and all their files"
-    if manifest["splits"] and _READMISSION in manifest["tables"] and part_name(ENCOUNTERS) not in scores:
-        return f"the table {_READMISSION} has gone"
     return ""
 
 
