@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipelines.errors import RequestError
 from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
+from transforms.icd.table import SHIPPED
 from transforms.readmission import ReadmissionOptions
 from transforms.readmission.options import DISCHARGE_TYPES
 
-STAGES = ("validate", "deidentify", "sections", "clinical_bert", "assertion")
+STAGES = ("validate", "deidentify", "sections", "clinical_bert", "assertion", "coding")
 """The stages of the main job, in their order. Scoring admissions follows `clinical_bert` by itself."""
 
 Names = str | list[str]
@@ -109,7 +110,12 @@ class Ner(_Table):
 class Icd(_Table):
     """Which codes come out."""
 
-    threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: the checkpoint's own.")
+    road: Literal["both", "linking", "attention"] | None = Field(
+        None, description="From mentions to codes, by label attention, or both; default: what the heads allow."
+    )
+    release: str = Field(SHIPPED, description="In which codes are valid; or a path of CMS's order file.")
+    systems: list[Literal["ICD-10-CM", "ICD-9-CM"]] = Field(["ICD-10-CM"], min_length=1)
+    threshold: float | None = Field(None, ge=0.0, le=1.0, description="Least score; default: as it was fitted.")
     top_k: int = Field(50, ge=1, description="Most codes per note.")
     masked: bool = Field(True, description="PLM-ICD: no attention over padding; false: the published scores.")
 

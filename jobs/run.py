@@ -17,9 +17,19 @@ from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
 from transforms.clinical_bert.backends.precision import NEEDS
-from transforms.clinical_bert.checkpoints import SHIPPED, Checkpoint, CheckpointError, resolve, shipped
+from transforms.clinical_bert.checkpoints import (
+    SHIPPED,
+    Checkpoint,
+    CheckpointError,
+    labels_of,
+    own_head,
+    read_json,
+    resolve,
+    shipped,
+)
 from transforms.deid.labels import LabelMap, UnknownLabelError
 from transforms.deid.pseudonyms import Key, Pseudonyms
+from transforms.icd.coding import BELOW, CodingOptions
 from transforms.stage import Resources, Stage
 
 if TYPE_CHECKING:
@@ -162,6 +172,46 @@ def deid_stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[S
     )
 
 
+def coding_stage(job: Job, models: Mapping[str, Checkpoint]) -> Stage:
+    """The stage that codes.
+
+    Raises:
+        RequestError: a road lacks its head, or there is no such release.
+    """
+    from transforms.icd.stage import Coding, Proposals
+    from transforms.icd.table import Release, UnknownReleaseError
+
+    heads = job.model.served if "clinical_bert" in job.stages else []
+    proposals = Proposals()
+    if "icd" in heads:
+        description = own_head(models["icd"].folder(), "icd")
+        threshold = 0.5 if description is None else float(read_json(description)["threshold"])
+        proposals = Proposals(threshold, frozenset(labels_of(models["icd"], "icd")))
+    try:
+        release = Release.of(job.icd.release)
+    except UnknownReleaseError as error:
+        raise RequestError(f"icd.release: {error}") from error
+    needed = {"linking": {"ner"}, "attention": {"icd"}, "both": {"ner", "icd"}}
+    road = job.icd.road
+    if road is None:
+        # A checkpoint that codes in another system says what its user wants, which linking cannot.
+        speaks = any(code in release.table() for code in proposals.codes)
+        road = "linking" if "icd" not in heads else "both" if "ner" in heads and speaks else "attention"
+    if missing := sorted(needed[road].difference(heads)):
+        raise RequestError(
+            f"the stage coding needs the head {' and '.join(missing)} for the road {road}: add it to model.heads, "
+            "choose another icd.road, or leave coding out of --stages"
+        )
+    return Coding(
+        road=road,
+        threshold=job.icd.threshold,
+        top_k=job.icd.top_k,
+        release=release,
+        systems=tuple(dict.fromkeys(job.icd.systems)),
+        proposals=proposals,
+    )
+
+
 def stages(job: Job, models: Mapping[str, Checkpoint], key: Key) -> tuple[Stage, ...]:
     """The job's stages, in order."""
     made = {**reading_stages(job, models), "deidentify": (*_placing(job, key), *deid_stages(job, models, key))}
@@ -183,7 +233,6 @@ def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tupl
     from transforms.clinical_bert.heads.embed import EmbedOptions
     from transforms.clinical_bert.heads.tokens import TokenOptions
     from transforms.clinical_bert.stage import ClinicalBert
-    from transforms.icd.coding import CodingOptions
     from transforms.sections.stage import Sections
     from transforms.validate import Validate
 
@@ -204,10 +253,12 @@ def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tupl
             cache_mb=model.cache_mb,
             ner=TokenOptions(aggregation=job.ner.aggregation, words=job.ner.words),
             embed=EmbedOptions(pooling=job.embed.pooling, units=tuple(job.embed.units)),
-            icd=CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked),
+            icd=_attention(job),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),
         )
         made["clinical_bert"] = (bert,)
+    if "coding" in job.stages:
+        made["coding"] = (coding_stage(job, models),)
     return {name: made[name] for name in job.stages if name != "deidentify"}
 
 
@@ -224,6 +275,13 @@ def _assertion(job: Job, models: Mapping[str, Checkpoint]) -> Stage:
         raise RequestError(str(error)) from error
     # Ray hides the GPUs from workers that it gives none.
     return Assertion(checkpoint=checkpoint, device="cpu" if job.engine == "ray" else job.model.device)
+
+
+def _attention(job: Job) -> CodingOptions:
+    """What the head `icd` gives: its codes, or where the stage `coding` chooses among them, more than those."""
+    if "coding" not in job.stages:
+        return CodingOptions(threshold=job.icd.threshold, top_k=job.icd.top_k, masked=job.icd.masked)
+    return CodingOptions(below=BELOW, top_k=max(job.icd.top_k, CodingOptions().top_k), masked=job.icd.masked)
 
 
 def key_from_environment() -> Key | None:

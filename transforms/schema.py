@@ -65,8 +65,12 @@ CODE: Final = pa.struct(
         ("description", pa.string()),
         ("score", pa.float32()),
         ("evidence", pa.list_(SPAN_TEXT)),
+        ("roads", pa.list_(pa.string())),
+        ("excludes1", pa.list_(pa.string())),
     ]
 )
+"""A code. `roads`: what gave it, `linking` or `attention` or both. `excludes1`: the note's other codes that the tabular
+list does not want beside it; null where the stage `coding` was left out."""
 
 CHUNK: Final = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("score", pa.float32())])
 """A stretch of a note that the readmission head scored."""

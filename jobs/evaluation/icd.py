@@ -307,7 +307,7 @@ def evaluate(request: Request) -> IcdReport:
     counts, evidence = CodeCounts(), EvidenceCounts()
     resolved = 0
     out = Predictions(request.predictions, [source.id_field, *_FIELDS], source.files.values())
-    with Reading(job, models, job.stages, ("clinical_bert",)) as reading:
+    with Reading(job, models, _stages(job), ("clinical_bert",)) as reading:
         for part, done in reading.read(source.read()):
             found = [codes_of(of_note) for of_note in done["codes"].to_pylist()]
             texts = part.notes["text"].to_pylist()
@@ -339,6 +339,11 @@ def evaluate(request: Request) -> IcdReport:
     return IcdReport(request.data, reading.notes, tuple(reading.rejected), settings, reading.seconds, figures)
 
 
+def _stages(job: Job) -> list[str]:
+    """The job's stages; without entities there is nothing to assert."""
+    return [stage for stage in job.stages if stage != "assertion" or "ner" in job.model.heads]
+
+
 def _source(job: Job, request: Request) -> GoldSource[GoldCodes]:
     mapping = job.column_map()
     if mapping.text == ("text",):
@@ -353,7 +358,7 @@ def _rankings(
 ) -> list[list[str]]:
     job = request.job(model={"heads": list(heads)}, icd={"threshold": 0.0, "top_k": _RANKED})
     ranked: list[list[str]] = []
-    with Reading(job, models, job.stages, ("clinical_bert",)) as reading:
+    with Reading(job, models, _stages(job), ("clinical_bert",)) as reading:
         for _, done in reading.read(_source(job, request).read()):
             for of_note in done["codes"].to_pylist():
                 best: dict[str, float] = {}

@@ -1,4 +1,11 @@
-"""ICD-10-CM: the code table of the stated release, and evidence for a code in a note."""
+"""ICD-10-CM: code tables, and the codes of a note by two roads.
+
+table, systems, gems, excludes     what codes there are, and how they stand to one another
+wording, terms, phrases            the dictionary: from words to codes
+linking                            from mentions to codes
+coding                             what the attention head (`clinical_bert.heads.icd`) lets out, and its evidence
+candidates, scoring, stage         both roads together: the stage `coding`
+"""
 
 from __future__ import annotations
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+BELOW: Final = 3.0
+"""How far below its threshold, in logits, the attention head proposes codes to the stage `coding`."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class CodingOptions:
 
     Attributes:
         threshold: least score of a code; None takes the one that was calibrated when the head was trained.
+        below: how far below the threshold, in logits, codes come out too: candidates for the stage `coding`.
         top_k: most codes for one note.
         spans: most evidence spans for one code; 0 for none.
         words: most words in a span.
@@ -24,6 +29,7 @@ class CodingOptions:
     """
 
     threshold: float | None = None
+    below: float = 0.0
     top_k: int = 50
     spans: int = 3
     words: int = 8
@@ -33,8 +39,21 @@ class CodingOptions:
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the ICD threshold {self.threshold} is not a probability")
+        if self.below < 0:
+            raise ValueError("below is no number of logits under the threshold: it is negative")
         if min(self.top_k, self.words) < 1 or self.spans < 0:
             raise ValueError("top_k and words of the ICD options are at least 1, spans at least 0")
+
+    def least(self, calibrated: float) -> float:
+        """The least score of a code.
+
+        Args:
+            calibrated: the threshold of the checkpoint.
+        """
+        threshold = calibrated if self.threshold is None else self.threshold
+        if not self.below or not 0 < threshold < 1:
+            return threshold
+        return threshold / (threshold + (1 - threshold) * math.exp(self.below))
 
 
 class CodeHit(NamedTuple):

@@ -169,7 +169,7 @@ class IcdHead:
         self._system = dict(zip(labels, systems or [SYSTEM] * len(labels), strict=True))
         self._served = np.array([self._system[code] != SYSTEM or table.is_billable(code) for code in labels])
         self._attention = attention
-        self._threshold = threshold if options.threshold is None else options.threshold
+        self._threshold = options.least(threshold)
         self._options = options
         self._table = table
 
@@ -187,6 +187,7 @@ class IcdHead:
                 "description": self._table.description(hit.code) if self._system[hit.code] == SYSTEM else None,
                 "score": hit.score,
                 "evidence": [{"start": start, "end": end, "text": text[start:end]} for start, end in hit.evidence],
+                "roads": ["attention"],
             }
             for hit in result
         ]

@@ -1,0 +1,1 @@
+"""What `transforms.icd` learns from documents coded by hand: its dictionary (`phrases`) and its scoring (`fit`)."""
