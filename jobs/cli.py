@@ -391,7 +391,9 @@ def bench_encoder(
 @app.command(epilog="Example: notemill feed --run out/ --to duckdb://notes.duckdb --tables notes,entities")
 def feed(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
-    to: Annotated[str, typer.Option(help="duckdb://FILE, parquet://FOLDER.")],
+    to: Annotated[
+        str, typer.Option(help="duckdb://FILE, parquet://FOLDER, delta://FOLDER or postgresql://HOST/DATABASE.")
+    ],
     tables: Annotated[
         str | None, typer.Option(help="Comma-separated; default: all but the restricted phi and crosswalk.")
     ] = None,

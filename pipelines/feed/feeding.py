@@ -61,14 +61,13 @@ def feed(
     specs = mapping.tables(run.tables)
     try:
         store.prepare(specs)
-        held = {spec.name: store.delivered(spec.name, run.run_id) for spec in specs}
+        receipts = {unit.id: unit.receipt for unit in run.units}
+        held = {spec.name: store.delivered(spec.name, run.run_id, receipts) for spec in specs}
     except store.errors as error:
         raise RequestError(f"the target refuses: {first_line(error)}") from error
     concerned = [(unit, tuple(spec for spec in specs if _has(unit, spec))) for unit in run.units]
     lacking = [
-        (unit, tuple(spec for spec in tables if held[spec.name].get(unit.id) != unit.receipt))
-        for unit, tables in concerned
-        if tables
+        (unit, tuple(spec for spec in tables if unit.id not in held[spec.name])) for unit, tables in concerned if tables
     ]
     pending = [(unit, tables) for unit, tables in lacking if tables]
     nothing = dict.fromkeys((spec.name for spec in specs), 0)

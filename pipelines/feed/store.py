@@ -78,8 +78,12 @@ class Store(Protocol):
         """
         ...
 
-    def delivered(self, table: str, run_id: str) -> Mapping[str, str]:
-        """The splits of a run that a table holds, each with the digest of its receipt."""
+    def delivered(self, table: str, run_id: str, receipts: Mapping[str, str]) -> set[str]:
+        """Which of these splits of a run the table holds, as of these receipts.
+
+        Args:
+            receipts: split -> digest of its receipt.
+        """
         ...
 
     def deliver(self, parts: Sequence[Part]) -> None:

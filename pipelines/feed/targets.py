@@ -12,6 +12,8 @@ from pipelines.feed.store import Store
 STORES: Final = {
     "duckdb": "DuckDBStore",
     "parquet": "ParquetStore",
+    "delta": "DeltaStore",
+    "postgresql": "PostgreSQLStore",
 }
 """Scheme, which is also the module's name in `stores` -> class."""
 

@@ -14,7 +14,9 @@ import pytest
 
 from pipelines.feed.targets import STORES, shown
 from tests.jobs.conftest import Run
+from tests.pipelines.feed.postgresql import binaries
 from tests.pipelines.feed.runs import expected, make_run
+from tests.pipelines.feed.warehouses import PostgreSQL
 from tests.pipelines.toys import notes_table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,8 +103,14 @@ def test_incomplete_runs_are_refused(notemill: Run, run: str, tmp_path: Path) ->
 
 
 def test_a_missing_package_is_told(notemill: Run, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for scheme, package in (("duckdb", "duckdb"),):
-        assert scheme in STORES
+    packages = {
+        "duckdb": "duckdb",
+        "parquet": "filelock",
+        "delta": "deltalake",
+        "postgresql": "adbc_driver_manager",
+    }
+    assert packages.keys() == STORES.keys()
+    for scheme, package in packages.items():
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.delitem(sys.modules, f"pipelines.feed.stores.{scheme}", raising=False)
         status, _, err = notemill("feed", "--run", run, "--to", f"{scheme}://{tmp_path}/x")
@@ -124,8 +132,13 @@ def test_lines_of_the_readme(notemill: Run, run: str, tmp_path: Path, monkeypatc
     seen = set()
     for line in lines:
         arguments = shlex.split(line, comments=True)
-        scheme = arguments[arguments.index("--to") + 1].partition("://")[0]
+        place = arguments.index("--to") + 1
+        scheme = arguments[place].partition("://")[0]
         seen.add(scheme)
+        if scheme == "postgresql":
+            if binaries() is None:
+                continue
+            arguments[place] = PostgreSQL(tmp_path).uri
         status, out, err = notemill("feed", *arguments)
         assert status == 0, err
         assert "splits delivered" in out

@@ -43,9 +43,10 @@ class DuckDBStore:
                         "change its type, or feed another database"
                     )
 
-    def delivered(self, table: str, run_id: str) -> Mapping[str, str]:
+    def delivered(self, table: str, run_id: str, receipts: Mapping[str, str]) -> set[str]:
         query = f"select split, receipt from {RECORD} where table_name = ? and run_id = ?"
-        return dict(self._db.execute(query, [table, run_id]).fetchall())
+        held = self._db.execute(query, [table, run_id]).fetchall()
+        return {split for split, receipt in held if receipts.get(split) == receipt}
 
     def deliver(self, parts: Sequence[Part]) -> None:
         self._db.execute("begin")

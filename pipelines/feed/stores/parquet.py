@@ -71,11 +71,11 @@ class ParquetStore:
         names = sorted(name for name in self._folder.sizes(RECORD) if name.endswith(".json"))
         return [json.loads(self._folder.get(f"{RECORD}/{name}") or b"{}") for name in names]
 
-    def delivered(self, table: str, run_id: str) -> Mapping[str, str]:
+    def delivered(self, table: str, run_id: str, receipts: Mapping[str, str]) -> set[str]:
         held: dict[str, str] = {}
         for record in self._records:
             held |= record.get(run_id, {}).get(table, {})
-        return held
+        return {split for split, receipt in held.items() if receipts.get(split) == receipt}
 
     def deliver(self, parts: Sequence[Part]) -> None:
         for part in parts:

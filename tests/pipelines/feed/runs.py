@@ -91,7 +91,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        return float(f"{value:.6g}")  # of float32, whose digits differ between readers
+        value = float(f"{value:.6g}")  # of float32, whose digits differ between readers
+        return int(value) if value.is_integer() else value
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
