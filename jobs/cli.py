@@ -392,7 +392,10 @@ def bench_encoder(
 def feed(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
     to: Annotated[
-        str, typer.Option(help="duckdb://FILE, parquet://FOLDER, delta://FOLDER or postgresql://HOST/DATABASE.")
+        str,
+        typer.Option(
+            help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://HOST/DATABASE."
+        ),
     ],
     tables: Annotated[
         str | None, typer.Option(help="Comma-separated; default: all but the restricted phi and crosswalk.")

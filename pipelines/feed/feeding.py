@@ -63,6 +63,8 @@ def feed(
         store.prepare(specs)
         receipts = {unit.id: unit.receipt for unit in run.units}
         held = {spec.name: store.delivered(spec.name, run.run_id, receipts) for spec in specs}
+    except RequestError:
+        raise
     except store.errors as error:
         raise RequestError(f"the target refuses: {first_line(error)}") from error
     concerned = [(unit, tuple(spec for spec in specs if _has(unit, spec))) for unit in run.units]

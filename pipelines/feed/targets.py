@@ -14,6 +14,7 @@ STORES: Final = {
     "parquet": "ParquetStore",
     "delta": "DeltaStore",
     "postgresql": "PostgreSQLStore",
+    "iceberg": "IcebergStore",
 }
 """Scheme, which is also the module's name in `stores` -> class."""
 
@@ -38,6 +39,8 @@ def open_store(uri: str) -> Store:
         ) from error
     try:
         store: Store = kind(uri)
+    except RequestError:
+        raise
     except kind.errors as error:
         raise RequestError(f"cannot open {shown(uri)}: {first_line(error)}") from error
     return store

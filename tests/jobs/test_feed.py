@@ -108,6 +108,7 @@ def test_a_missing_package_is_told(notemill: Run, run: str, tmp_path: Path, monk
         "parquet": "filelock",
         "delta": "deltalake",
         "postgresql": "adbc_driver_manager",
+        "iceberg": "pyiceberg",
     }
     assert packages.keys() == STORES.keys()
     for scheme, package in packages.items():

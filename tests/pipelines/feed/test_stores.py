@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from pyiceberg.catalog import load_catalog
 
 from pipelines.errors import RequestError, RunError
 from pipelines.feed.feeding import feed
@@ -85,6 +88,54 @@ def test_delta_remembers_beyond_a_checkpoint(tmp_path: Path) -> None:
     receipts = {split: receipt for one in parts for split, receipt in one.receipts.items()}
     assert prepared(uri).delivered("t", "r", receipts) == {"s0", "s1", "s2", "s3"}
     assert prepared(uri).delivered("t", "r", {"s0": "f" * 64}) == set()
+
+
+# -- Iceberg
+
+
+def test_iceberg_one_of_two_feeds_at_once_fails(tmp_path: Path) -> None:
+    uri = f"iceberg://{tmp_path}/lake"
+    first, second = prepared(uri), prepared(uri)
+    known = second._looked_at(SPEC)  # type: ignore[attr-defined] # it has looked before the other commits
+    first.deliver([part("s1", a=1, b=2)])
+    with pytest.raises(RunError, match="someone else wrote to the table t"):
+        second._commit(part("s1", a=1, b=2), known)  # type: ignore[attr-defined]
+    second.deliver([part("s2", b=3)])
+    third = prepared(uri)
+    assert third.delivered("t", "r", part("s1", a=1, b=2).receipts | part("s2", b=3).receipts) == {"s1", "s2"}
+    rows = (
+        load_catalog("notemill", type="sql", uri=f"sqlite:///{tmp_path}/lake/catalog.db")
+        .load_table("notemill.t")
+        .scan()
+    )
+    assert sorted(rows.to_arrow()["n"].to_pylist()) == [1, 3]
+    # That a feed does not retry is its own affair, not a property of the table.
+    assert "commit.retry.num-retries" not in rows.table_metadata.properties
+
+
+def test_iceberg_of_a_configured_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".pyiceberg.yaml").write_text(
+        f"catalog:\n  hospital:\n    type: sql\n    uri: sqlite:///{tmp_path}/c.db\n    warehouse: file://{tmp_path}/w\n"
+    )
+    monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+    script = "from tests.pipelines.feed.test_stores import *; s = prepared('iceberg://clinic?catalog=hospital'); "
+    command = [sys.executable, "-c", script + "s.deliver([part('s1', a=1)])"]
+    subprocess.run(command, check=True)  # PyIceberg reads its configuration once, when it is imported
+    catalog = load_catalog("hospital", type="sql", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"file://{tmp_path}/w")
+    assert catalog.load_table("clinic.t").scan().to_arrow()["id"].to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("iceberg://clinic?catalog=nowhere", "cannot open iceberg://clinic.*nowhere"),
+        ("iceberg://s3://bucket/lake", "needs a local folder; name a catalog"),
+        ("iceberg:///proc/lake", "cannot open iceberg:///proc/lake: .*No such file or directory"),
+    ],
+)
+def test_iceberg_bad_targets(uri: str, says: str) -> None:
+    with pytest.raises(RequestError, match=says):
+        open_store(uri)
 
 
 # -- PostgreSQL
@@ -168,9 +219,6 @@ def test_postgresql_unreachable_or_not_allowed(tmp_path: Path) -> None:
 
 
 def test_duckdb_a_locked_file_is_refused(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     file = tmp_path / "x.duckdb"
     holds = f"import duckdb, time; db = duckdb.connect({str(file)!r}); print('open', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE) as holder:

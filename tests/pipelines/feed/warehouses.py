@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
+import fastavro
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from pyiceberg.catalog import load_catalog
 
 from tests.pipelines.feed.postgresql import server
 from tests.pipelines.feed.runs import row_of, rows_of
@@ -109,9 +113,51 @@ class PostgreSQL:
         return set(server().psql(self._name, query).splitlines()) - {"_notemill_feed"}
 
 
+class Iceberg:
+    """Read by following the catalog's pointer, manifests and data files; and by PyIceberg."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "warehouse"
+        self.uri = f"iceberg://{self._folder}"
+
+    def rows(self, table: str) -> Counter[str]:
+        (place,) = self._catalog("select metadata_location from iceberg_tables where table_name = ?", table)
+        metadata = json.loads(_local(place).read_text())
+        (schema,) = (one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
+        names = [field["name"] for field in schema["fields"]]
+        current = [one for one in metadata["snapshots"] if one["snapshot-id"] == metadata.get("current-snapshot-id")]
+        manifests = [file["manifest_path"] for one in current for file in _avro(one["manifest-list"])]
+        entries = [entry for manifest in manifests for entry in _avro(manifest)]
+        assert {entry["data_file"]["content"] for entry in entries} <= {0}  # no files of deletes
+        files = [entry["data_file"]["file_path"] for entry in entries if entry["status"] != 2]
+        rows = [row for file in files for row in pq.read_table(_local(file)).to_pylist()]
+        followed = Counter(row_of({name: row.get(name) for name in names}) for row in rows)
+        properties = {"uri": f"sqlite:///{self._folder}/catalog.db", "warehouse": self._folder.as_uri()}
+        read = load_catalog("notemill", type="sql", **properties).load_table(f"notemill.{table}").scan().to_arrow()
+        assert followed == rows_of(read)
+        return followed
+
+    def tables(self) -> set[str]:
+        return set(self._catalog("select table_name from iceberg_tables"))
+
+    def _catalog(self, query: str, *values: str) -> list[str]:
+        with closing(sqlite3.connect(self._folder / "catalog.db")) as db:
+            return [row[0] for row in db.execute(query, values).fetchall()]
+
+
+def _local(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+def _avro(uri: str) -> list[dict[str, Any]]:
+    with _local(uri).open("rb") as file:
+        return [dict(row) for row in fastavro.reader(file) if isinstance(row, dict)]
+
+
 WAREHOUSES: dict[str, Callable[[Path], Warehouse]] = {
     "duckdb": DuckDB,
     "parquet": Parquet,
     "delta": Delta,
     "postgresql": PostgreSQL,
+    "iceberg": Iceberg,
 }
