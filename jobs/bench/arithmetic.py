@@ -65,10 +65,10 @@ class Shape:
 
 
 def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
-    """Operations per second of `torch.matmul` on square matrices: the best of several sizes and many repeats.
+    """Operations per second of PyTorch's product of square matrices: the best of several sizes and many repeats.
 
     Args:
-        dtype: of both factors.
+        dtype: of both factors; of 8-bit ones the product is in 32 bits.
         device: where; on a CPU with the threads that PyTorch has.
         seconds: for all sizes together.
     """
@@ -78,9 +78,11 @@ def matmul_peak(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
 
 def _matmul_rate(size: int, dtype: torch.dtype, device: torch.device, seconds: float) -> float:
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    out = torch.empty_like(left)
+    whole = dtype == torch.int8
+    out = torch.empty_like(left, dtype=torch.int32 if whole else dtype)
+    multiply = torch._int_mm if whole else torch.matmul
     best = float("inf")
-    torch.matmul(left, right, out=out)
+    multiply(left, right, out=out)
     # On a GPU a single product is too short for the host's clock.
     repeats = 1 if device.type == "cpu" else 20
     until = time.perf_counter() + seconds
@@ -88,7 +90,7 @@ def _matmul_rate(size: int, dtype: torch.dtype, device: torch.device, seconds: f
         wait_for(device)
         began = time.perf_counter()
         for _ in range(repeats):
-            torch.matmul(left, right, out=out)
+            multiply(left, right, out=out)
         wait_for(device)
         best = min(best, (time.perf_counter() - began) / repeats)
         if time.perf_counter() > until:

@@ -35,6 +35,8 @@ from transforms.clinical_bert.shapes import uses_shapes
 
 OURS: Final = "notemill"
 LONG_NOTE: Final = 1_000_000  # characters
+_DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8}
+"""What the encoder multiplies."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,7 @@ class _Run:
         # Named here, not left to the replica: the record says it, and the labels of random weights are not checked.
         chosen = {"backend": computing.backend, "precision": computing.precision}
         self._spec = ReplicaSpec(checkpoint, model.model_copy(update=chosen))
-        # Of 8-bit products there is no rate to compare with: theirs is compared with that of float32.
-        self._dtype = torch.bfloat16 if computing.precision == "bf16" else torch.float32
+        self._dtype = _DTYPES[computing.precision]
         self._setting = Setting(plain, positions(read_json(plain / "config.json")), threads, str(device), scratch)
         self._shape = Shape.of(plain)
         self._cutter = Cutter(self._setting.tokenizer(), self._setting.positions - 2)

@@ -54,10 +54,12 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         f"windows that came again {facts['repeated_windows']:.2%}; "
         f"truncated tokens {facts['counts']['truncated_tokens']}",
         f"{facts['operations']:.3e} operations, {facts['operations_per_second']:.3e} a second: {facts['mfu']:.1%} of "
-        f"torch.matmul's best, {peak['operations_per_second']:.3e} in {peak['dtype']}",
+        f"PyTorch's best product, {peak['operations_per_second']:.3e} in {peak['dtype']}",
     ]
     if use := facts.get("gpu_use"):
-        lines.append(f"GPU busy {use['busy']:.1%} of the time, at {use['mfu_while_busy']:.1%} of torch.matmul's best")
+        lines.append(
+            f"GPU busy {use['busy']:.1%} of the time, at {use['mfu_while_busy']:.1%} of PyTorch's best product"
+        )
     for name, found in facts.get("agreement", {}).items():
         if name == "labels_with_fp32":
             lines.append(f"labels as in fp32: {found['share']:.3%} of {found['tokens']:,} tokens")
