@@ -17,8 +17,8 @@ from transforms.deid.known import KnownPhi
 from transforms.deid.labels import LabelMap
 from transforms.deid.lexicon import Lexicon, placeholders
 from transforms.deid.linking import agreed, echoes
-from transforms.deid.lookalikes import is_public
 from transforms.deid.plausible import Plausible, join_pieces
+from transforms.deid.public_names import PublicNames
 from transforms.deid.spans import PhiSpan, merge, subtract
 from transforms.deid.whole import Whole
 
@@ -41,6 +41,7 @@ class Detector:
         self._lexicon = lexicon
         self._threshold = threshold
         self._plausible = Plausible(lexicon)
+        self._is_public = PublicNames(lexicon)
         self._whole = Whole(lexicon)
 
     def detect(self, text: str, phi: KnownPhi, tagged: Sequence[PhiSpan] = ()) -> list[PhiSpan]:
@@ -65,7 +66,7 @@ class Detector:
                 for part in subtract(span, holes)
                 if _ALPHANUMERIC.search(text, part.start, part.end)
             ]
-        found = self._whole(text, merge(text, [span for span in found if not is_public(text, span)]))
+        found = self._whole(text, merge(text, [span for span in found if not self._is_public(text, span)]))
         found += echoes(text, found, self._lexicon)
         (spans,) = agreed([(text, merge(text, [*given, *found]))])
         return spans

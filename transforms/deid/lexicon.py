@@ -29,7 +29,7 @@ _LONG_NUMBER: Final = re.compile(r"\d{6}|\d[-./]\d|\d{3} \d{2}")
 _PLACEHOLDER_HINTS: Final = ("[**", "___", "DD", "XX", "MM/")
 
 _EPONYM_FORMS: Final = re.compile(
-    r"(?:'s|’s|s')?[ -](?:disease|syndrome|sign|test|maneuver|catheter|procedure|repair|tube|drain|score|scale"
+    r"(?:'s|’s|s')?[ \n-](?:disease|syndrome|sign|test|maneuver|catheter|procedure|repair|tube|drain|score|scale"
     r"|classification|criteria|fracture|lymphoma"
     r"|sarcoma|palsy|phenomenon|esophagus|contracture|hernia|position|operation|incision|clamp|retractor|forceps"
     r"|needle|suture|pouch|loop|node|nodes|line|gland"

@@ -1,6 +1,6 @@
-"""What a tagger takes for a name or a place, and what is round it tells to be none: money, cars, devices, payers.
+"""What a tagger takes for a name or a place, and what is round it tells to be none: money, cars, devices.
 
-Such finds are right by their form (`Blue Cross`, `gray Corolla`, `Foley`): a word list or a model alone cannot tell
+Such finds are right by their form (`gray Corolla`, `Foley`): a word list or a model alone cannot tell
 them from people and towns, the neighbours can (`Joerns, serial 42`, `28 to 32 dollars`).
 """
 
@@ -25,18 +25,6 @@ _HOUSES: Final = frozenset(("HOSPITAL", "ORGANIZATION", "DEPARTMENT"))
 _PLACES: Final = _HOUSES | {"CITY", "LOCATION-OTHER", "STREET"}
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
-_PUBLIC: Final = re.compile(
-    rf"(?<![\w-])(?:(?P<payer>{longest_first(_TABLE['payers'])})"
-    rf"(?:[ /](?:{longest_first(_TABLE['plans'].split())})(?!\w))*"
-    rf"|{longest_first(_TABLE['makers'])})(?![\w-])"
-    r"(?! (?:county|co\b|pd\b|police|street|st\b|ave|road|rd\b|high|school|hospital|clinic))"
-)
-_PUBLIC_WORDS: Final = frozenset(
-    word for name in (*_TABLE["payers"], *_TABLE["makers"]) for word in _WORD.findall(name) if len(word) > 2
-)
-_EMPLOYED: Final = re.compile(
-    r"\b(?:work(?:s|ed|ing)?|employ(?:ed|ee|er)|job|retired|hired|career|clerk|agent|adjuster|manager|position)\b[^.;\n]{0,24}\Z"
-)
 _REACH: Final = 32
 
 _MONEY: Final = re.compile(r"\b(?:dollars?|cents|bucks)\b")
@@ -52,6 +40,7 @@ _CAR_BEFORE: Final = re.compile(
     rf"(?:\b(?:brakes?|driv(?:es|ing)|drove|cars?|truck|van|suv|pickup|sedan|vehicle|{'|'.join(_COLOURS)}|(?:19|20)\d\d)"
     r"(?: an?| his| her| their| the| is an?)?[ ,:(]{1,2})\Z"
 )
+_LONGEST_MAKE: Final = 16
 _PLATE_AFTER: Final = re.compile(
     r"[ ,(]{1,3}(?:(?:lic(?:ense)?\.? )?(?:plates?|tag|reg|vin)\b"
     r"|(?=[a-z\d -]{0,6}\d)[a-z\d]{2,4}[ -][a-z\d]{2,4}(?!\w)|(?=[a-z]{0,4}\d)[a-z\d]{6,7}(?!\w))"
@@ -63,7 +52,6 @@ _DEVICE_AFTER: Final = re.compile(
 )
 _DEVICE_BEFORE: Final = re.compile(rf"\b(?:{longest_first(_TABLE['device_before'])}):?[ \n]\Z")
 _TITLE_BEFORE: Final = re.compile(r"\b(?:dr|mr|mrs|ms|miss|drs|nurse|rn|pt|patient|by|per|from)\.? \Z")
-_PERSON_BEFORE: Final = re.compile(r"\b(?:dr|mr|mrs|ms|miss|drs)\.? \Z")
 _BESIDE: Final = 200
 _SIGNED_BEFORE: Final = re.compile(r"(?:[/:\n-]|\bby|\bper|\bw/|\d|  )\s*\Z")
 _LINE_BEFORE: Final = re.compile(r"(?:[/:\n]|  )\s*\Z")
@@ -74,25 +62,13 @@ _MOST_GENERIC: Final = 3
 
 _SERVICES: Final = frozenset(_TABLE["services"].split())
 
-ROLES: Final = frozenset(_TABLE["roles"].split())
-"""What people are or do, in lower case: they stand before a name and are no part of it."""
+_ROLES: Final = frozenset(_TABLE["roles"].split())
+_SPECIALIST: Final = re.compile(r"[a-z]{3,}(?:ologist|iatrist|ographer|surgeon|therapist|intensivist|hospitalist)")
 
 
-def is_public(text: str, span: PhiSpan) -> bool:
-    """Whether a find is (part of) the name of a payer or a maker, and nobody is said to work there."""
-    if span.label not in _NAMES and span.label not in _PLACES:
-        return False
-    if _PUBLIC_WORDS.isdisjoint(_WORD.findall(lower(text[span.start : span.end]))):
-        return False
-    begin = max(0, span.start - _REACH)
-    window = lower(text[begin : span.end + _REACH])
-    for public in _PUBLIC.finditer(window):
-        start, end = begin + public.start(), begin + public.end()
-        if start <= span.start and span.end <= end:
-            before = lower(text[max(0, start - _REACH) : start])
-            person = span.label in _NAMES and _PERSON_BEFORE.search(before)
-            return not (person or (public["payer"] and _EMPLOYED.search(before)))
-    return False
+def is_role(word: str) -> bool:
+    """Whether a word in lower case says what somebody is or does, and so is no part of the name behind it."""
+    return word in _ROLES or _SPECIALIST.fullmatch(word) is not None
 
 
 class Lookalikes:
@@ -126,10 +102,14 @@ class Lookalikes:
         return self._is_shorthand(text, span, words, before) or self._is_plain(text, span, words)
 
     def _is_car(self, words: list[str], before: str, after: str, *, label: str) -> bool:
-        if not all(word in _CARS or word in _COLOURS for word in words):
+        words = [word for word in words if word not in _SMALL]
+        if not words or not all(word in _CARS or word in _COLOURS for word in words):
             return False
         if len(words) > 1 and not _COLOURS.isdisjoint(words):
             return True
+        if words[0] in _COLOURS:
+            following = _WORD.search(after[:_LONGEST_MAKE])
+            return following is not None and following[0] in _CARS
         beside = _CAR_BEFORE.search(before) is not None or _PLATE_AFTER.match(after) is not None
         return beside and (label in _PLACES or _TITLE_BEFORE.search(before) is None)
 

@@ -14,7 +14,7 @@ from typing import Final
 from transforms.deid.fold import fold
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.lookalikes import ROLES, Lookalikes
+from transforms.deid.lookalikes import Lookalikes, is_role
 from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.spans import PhiSpan
 
@@ -27,12 +27,18 @@ _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _PLACES: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
 _PARTED: Final = _NAMES | _PLACES | {"DATE"}
 _LOOSE_DATE_END: Final = re.compile(
-    r"(?:[.,;:]?\s+(?:the|at|on|in|an?|of|to|and|by|with|for|from|is|was|he|she|dinner|lunch|party)|[.;]\s+\d{1,2})+\s*\Z"
+    r"(?:[.,;:]?\s+(?:the|at|on|in|an?|of|to|and|by|with|for|from|is|was|he|she|dinner|lunch|party)|,\s+first|[.;]\s+\d{1,2})+\s*\Z"
 )
 """Of a tagger's date what belongs to the sentence after it: `January. 2`, `18 November the`."""
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _GAP: Final = re.compile(r"\s*\n[ \t]*\n\s*|[ \t]{2,}")
+_SPELL_AT_END: Final = re.compile(r",?\s+\d{1,3}\Z")
+_SPELL_AFTER: Final = re.compile(r"\s?(?:min|minutes|hours?|hrs?|h|mg|ml)\b")
+"""`July 2nd, 25 min`: how long, and no part of the date."""
+_CODE_ENDS: Final = re.compile(r"\.\s+|[ \t]{2,}|/(?=\d{2,3}\Z)(?<=\d{4}/)|\s*\n\s*\n\s*")
+"""Where a number ends that a tagger runs together with the patient's age behind it: `1076092. 74`, `07683854/46`."""
+_URL_ENDS: Final = re.compile(r"[.,;]?(?:\s|\Z)")
 _NUMBER: Final = re.compile(r"\d+")
 _DIGIT: Final = re.compile(r"\d")
 _YEAR_ONLY: Final = re.compile(r"(?:in |since |from )?'?(?:1[89]|2[0-2])\d\d(?:'?s)?")
@@ -45,11 +51,13 @@ _DATE_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _WORDS_TOO: Final = re.compile(r"sat|sun|oct|mar|SAT|SUN|OCT|MAR|Sat|Sun")
+_TOMOGRAPHY: Final = re.compile(r"OCT|MAR")
+"""The tomography, or the record of what was given, where no day or year is beside it."""
 _NO_DAY_AFTER: Final = re.compile(r"[ \n](?:[<>(]|\d\d ?%|of \d|scan|hat|exposure|damage|RNFL)")
 """`keep sat >90`, `OCT (macula)`: an oxygen saturation, a tomography."""
 _MONTH_AND_YEAR: Final = re.compile(r"(?:0?[1-9]|1[0-2]) ?[-/.] ?(?:19|20)\d\d")
 _SCALE_BEFORE: Final = re.compile(
-    r"(?:gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
+    r"(?:gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|match(?:ed)?|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
     r"|waddell|reflexes|motor|power|va|vision|acuity)(?: is| of| was| at|:)? *\Z",
     re.IGNORECASE,
 )
@@ -133,8 +141,10 @@ class Plausible:
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
         """What of a tagger's span is PHI: the span, parts of it, or nothing."""
+        if span.label == "URL" and (stop := _URL_ENDS.search(text, span.start, span.end)):
+            span = span._replace(end=stop.start())
         if span.label not in _PARTED:
-            return [span] if self._stands(text, span) else []
+            return [part for part in _numbers(text, span) if self._stands(text, part)]
         kept = []
         start = span.start
         for gap in [*_GAP.finditer(text, span.start, span.end), None]:
@@ -143,6 +153,8 @@ class Plausible:
             if span.label == "DATE":
                 loose = _LOOSE_DATE_END.search(text, part.start, part.end)
                 part = part._replace(end=loose.start() if loose else part.end)
+                if _SPELL_AFTER.match(text, part.end) and (spell := _SPELL_AT_END.search(text, part.start, part.end)):
+                    part = part._replace(end=spell.start())
             else:
                 part = self._without_small_words(text, part)
             if span.label in _NAMES:
@@ -171,6 +183,8 @@ class Plausible:
         if span.label == "DATE":
             if _WORDS_TOO.fullmatch(content) and _NO_DAY_AFTER.match(text, span.end):
                 return False
+            if _TOMOGRAPHY.fullmatch(content) and not _DIGIT.search(text, max(0, span.start - 4), span.end + 4):
+                return False
             return _is_date(content, span.score) and not _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start)
         if span.label == "AGE":
             return (
@@ -179,6 +193,10 @@ class Plausible:
             )
         if span.label in _FEWEST_DIGITS:
             return len(_DIGIT.findall(content)) >= _FEWEST_DIGITS[span.label]
+        if span.label == "PHOTO":
+            return any(char.isdigit() or char in "._" for char in content)
+        if span.label == "URL":
+            return any(char in "./" for char in content)
         if span.label == "IPADDR":
             return "." in content or ":" in content
         words = _WORD.findall(content)
@@ -242,11 +260,25 @@ def _is_date(content: str, score: float) -> bool:
     return _JOINED_DATE.fullmatch(content) is not None or letters > 3
 
 
+def _numbers(text: str, span: PhiSpan) -> list[PhiSpan]:
+    """A tagger's number, cut where another thing begins in it."""
+    if span.label not in _FEWEST_DIGITS:
+        return [span]
+    cuts = [
+        cut
+        for cut in _CODE_ENDS.finditer(text, span.start, span.end)
+        if _DIGIT.search(text, span.start, cut.start()) and _DIGIT.search(text, cut.end(), span.end)
+    ]
+    starts = [span.start, *(cut.end() for cut in cuts)]
+    ends = [*(cut.start() for cut in cuts), span.end]
+    return [span._replace(start=start, end=end) for start, end in zip(starts, ends, strict=True)]
+
+
 def _without_titles(text: str, span: PhiSpan) -> PhiSpan:
     """The name without the titles and degrees around it: they are no PHI."""
     before = _NO_PART_BEFORE.match(text, span.start, span.end)
     start = before.end() if before else span.start
-    while (word := _WORD.match(text, start, span.end)) and word[0].lower() in ROLES:
+    while (word := _WORD.match(text, start, span.end)) and is_role(word[0].lower()):
         gap = _ROLE_GAP.match(text, word.end(), span.end)
         start = gap.end() if gap else word.end()
     after = _NO_PART_AFTER.search(text, start, span.end)

@@ -53,6 +53,14 @@ _PLATE_AFTER: Final = re.compile(r"[ -](?:[A-Z]{1,3}|\d{1,4}[A-Z]?)(?![\w-])")
 _SHORTEST_PLATE: Final = 5
 _POSSESSIVE: Final = re.compile(r"['’][sS]\b")
 _INITIAL_AFTER: Final = re.compile(r" [A-Z](?=[,\n]|  )")
+_INITIAL_THEN_COMMA: Final = re.compile(r" [A-Z](?=, )")
+"""`Roe T, POD #3`, where the line begins."""
+_COUNTY: Final = re.compile(r"\b(?:County|Parish|Borough)(?: [A-Z][a-z]+)*\Z")
+_BODY_AFTER: Final = re.compile(
+    r"(?:[ \n](?:(?:and|of|&|for)[ \n])?(?:Health|Human|Social|Public|Mental|Behavioral|Family|Children|Child"
+    r"|Aging|Services?|Department|Dept|Agency|Authority|Commission|District))+(?!\w)"
+)
+"""The rest of a public body's name: `Alder County Health and Human Services`."""
 _LAST_INITIAL: Final = re.compile(r" [A-Z]\.(?=\s*(?:\n|\Z)|[,;)]| [A-Z][a-z]|\. )")
 """`sponsor Ida M.`"""
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
@@ -90,7 +98,7 @@ _SPOT_AFTER: Final = re.compile(
 )
 """What kind of spot it is, in small letters behind its name: `Eagle Lake boat ramp`."""
 _LICENSEE: Final = re.compile(
-    r"(?:\blic(?:ense)?\.?(?: no\.?)?:?\s+|\()([A-Z]{2,3}[ -]|(?:[A-Z]\.){2} )\Z", re.IGNORECASE
+    r"(?:\blic(?:ense)?\.?(?: no\.?)?:?\s+|\()((?!NPI|DEA|LIC)[A-Z]{2,3}[ -]|(?:[A-Z]\.){2} )\Z", re.IGNORECASE
 )
 """Who is licensed, where it is part of the number: `lic RN 06 2801`, `(EMT 847319)`."""
 
@@ -199,6 +207,9 @@ class Whole:
             possessive = _POSSESSIVE.match(text, end, ceiling)
             end = possessive.end() if possessive else end
             end = min(kind_follows(text, end) or end, ceiling)
+        if span.label in _PLACES and _COUNTY.search(text, max(start, end - 40), end):
+            body = _BODY_AFTER.match(text, end, ceiling)
+            end = body.end() if body else end
         return span._replace(start=start, end=end)
 
     def _name(self, text: str, start: int, end: int, floor: int, ceiling: int) -> tuple[int, int]:
@@ -221,6 +232,13 @@ class Whole:
             start = author.start()
         if last := _LAST_INITIAL.match(text, end, ceiling):
             end = last.end()
+        headed = start == 0 or text[start - 1] == "\n"
+        if (
+            headed
+            and _ONE_WORD.fullmatch(text, start, end)
+            and (letter := _INITIAL_THEN_COMMA.match(text, end, ceiling))
+        ):
+            end = letter.end()
         if "," in text[start:end] and (letter := _INITIAL_AFTER.match(text, end, ceiling)):
             end = letter.end()
         return start, end

@@ -1,11 +1,11 @@
-"""Payers, makers, cars, devices, money and roles are no names, where their neighbours say so."""
+"""Cars, devices, money and roles are no names, where their neighbours say so."""
 
 from __future__ import annotations
 
 import pytest
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.lookalikes import Lookalikes, is_public
+from transforms.deid.lookalikes import Lookalikes
 from transforms.deid.plausible import Plausible
 from transforms.deid.spans import TAGGER, PhiSpan
 
@@ -15,23 +15,6 @@ _PROSE = "The patient was seen today. He is doing well on the new dose, and his 
 def _span(text: str, part: str, label: str, score: float = 0.95) -> PhiSpan:
     start = text.index(part, len(_PROSE) if text.startswith(_PROSE) else 0)
     return PhiSpan(start, start + len(part), label, score, TAGGER)
-
-
-@pytest.mark.parametrize(
-    ("text", "part", "label", "public"),
-    [
-        ("supplement with Mutual of Omaha.", "Omaha", "CITY", True),
-        ("She carries Blue Cross 62559871.", "Blue Cross", "ORGANIZATION", True),
-        ("Payer: Humana Gold Plus HMO", "Humana Gold Plus", "ORGANIZATION", True),
-        ("rep from Boston Scientific called", "Boston", "CITY", True),
-        ("She works at Geico as a clerk.", "Geico", "ORGANIZATION", False),
-        ("seen in the office of Dr. Molina after", "Molina", "DOCTOR", False),
-        ("brought in by Sedgwick PD", "Sedgwick", "CITY", False),
-        ("lives in Omaha with", "Omaha", "CITY", False),
-    ],
-)
-def test_payers_and_makers(text: str, part: str, label: str, public: bool) -> None:
-    assert is_public(text, _span(text, part, label)) is public
 
 
 @pytest.mark.parametrize(
@@ -52,6 +35,8 @@ def test_payers_and_makers(text: str, part: str, label: str, public: bool) -> No
         ("Recorded Jul 9, 2008, 0902-0944", "0902-0944", "IDNUM", True),
         ("order 0902-0944 was sent", "0902-0944", "IDNUM", False),
         ("Vehicle: 2014 Buick", "2014 Buick", "VEHICLE", True),
+        ("he came in his silver Kia, plates", "silver", "STREET", True),
+        ("he lives in Silver, quietly", "Silver", "CITY", False),
     ],
 )
 def test_neighbours_tell(text: str, part: str, label: str, lookalike: bool) -> None:
@@ -63,6 +48,7 @@ def test_neighbours_tell(text: str, part: str, label: str, lookalike: bool) -> N
     [
         ("Navigator Zavolo Korrin called", "Navigator Zavolo Korrin", ["Zavolo Korrin"]),
         ("Learner verbalized four points", "Learner", []),
+        ("Hepatologist Zavolo Korrin called", "Hepatologist Zavolo Korrin", ["Zavolo Korrin"]),
     ],
 )
 def test_a_role_is_no_part_of_a_name(text: str, part: str, left: list[str]) -> None:

@@ -108,3 +108,25 @@ def test_a_full_stop_joins_pieces_of_a_number_only_without_a_blank() -> None:
 
     assert joined("0481.2201") == ["0481.2201"]
     assert joined("0481. 2201") == ["0481", "2201"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "label", "left"),
+    [
+        ("MRN 1076092. 74 y.o.", "1076092. 74", "MEDICALRECORD", ["1076092"]),
+        ("ROE, ANN   32429428   53/F", "32429428   53", "MEDICALRECORD", ["32429428"]),
+        ("ROE, ANN/07683854/46 F", "07683854/46", "MEDICALRECORD", ["07683854"]),
+        ("card 4471 8823 0019 here", "4471 8823 0019", "ACCOUNT", ["4471 8823 0019"]),
+        ("visit, July 2nd, 25 min.", "July 2nd, 25", "DATE", ["July 2nd"]),
+        ("on July 2nd, 25 he came", "July 2nd, 25", "DATE", ["July 2nd, 25"]),
+        ("spells since October, first at work", "October, first", "DATE", ["October"]),
+        ("see www.example.org. WIC/SNAP", "www.example.org. WIC/SNAP", "URL", ["www.example.org"]),
+        ("clip stored: kept", "stored:", "URL", []),
+        ("photo for the banner, a", "banner", "PHOTO", []),
+        ("photo for the banner, IMG_4", "IMG_4", "PHOTO", ["IMG_4"]),
+        ("the OCT and fundus", "OCT", "DATE", []),
+        ("on 3 OCT and", "OCT", "DATE", ["OCT"]),
+    ],
+)
+def test_a_taggers_span_ends_where_another_thing_begins(text: str, what: str, label: str, left: list[str]) -> None:
+    assert kept(text, what, label) == left

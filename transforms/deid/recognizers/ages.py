@@ -13,7 +13,7 @@ _OLD: Final = r"(?:0?9\d|1[0-3]\d)"
 _AGED: Final = re.compile(
     rf"{_OLD}\+?(?:\s?-?\s?(?:years?|yrs?|yr)(?:\.|\b)[\s\-/]{{0,2}}"
     r"(?:old|o\b|of age|young|female|male|f\b|m\b|woman|man|gentleman|lady)"
-    r"|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
+    r"|\s?-\s[mf]\s-|\s?-?\s?y[./]?\s?o\b|\s?-?\s?yo[mf]?\b|\s?-?\s?y\.o\.|\s?yr\b|\s?y/o"
     r"|\s?-?y(?:rs?)?[ /]?[mf]\b|\s?[mf] (?:with|w/|who|presents|presenting|admitted|s/p|h/o|hx|found|from|p/w|-|in)"
     r"|[ -](?:male|female|man|woman|gentleman|lady|y[ /-]?o)\b|(?:st|nd|rd|th) birthday\b|\s?[mf]/"
     r"|\s?-?y[a-z]{2,4}[ -]old\b|\s[mf]\)"
@@ -43,7 +43,8 @@ _READING: Final = (
     r"|percentile|percent|level|peak|dose|speed|mph|ekg|rr)\b"
 )
 _AGE_BEFORE: Final = re.compile(
-    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex)?[\s:=(–-]{1,3}\Z"
+    r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex"
+    r"| at death)?[\s:=(–-]{1,3}\Z"
     r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid "
     r"|mid-|late )?\Z"
     r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at"
@@ -93,6 +94,9 @@ _ROW_AFTER: Final = re.compile(r"[ \t]?[mf](?=[ \t]*(?:\n|\Z|,|;))")
 _LIST_AFTER: Final = re.compile(r",\s(?:\d{5,}|[a-z]{0,3}-?\d{4,}|mrn\b|#)")
 _LIST_BEFORE: Final = re.compile(r"[A-Z][a-z'-]+,\s\Z")
 """`Ann Roe, 94, 338768`: the patient's line, with a number behind the age."""
+_COLUMN_BEFORE: Final = re.compile(r"(?:\A|\n)[A-Z][\w'-]+(?: [A-Z][\w'.-]*){1,3} {2,}\Z")
+_COLUMN_AFTER: Final = re.compile(r" {2,}\d{2,}[\d-]{4,}(?!\w)")
+"""`Ann Roe   94   012763516`: the patient's line in columns."""
 _REACH: Final = 40
 _KIN_REACH: Final = 64
 _DECADE: Final = re.compile(r"'?s\b")
@@ -185,6 +189,8 @@ def _is_in_row(text: str, lowered: str, start: int, end: int) -> bool:
     """Whether the number stands in the line that says who the patient is."""
     begin = max(0, start - _REACH)
     if _LIST_AFTER.match(lowered, end) and _LIST_BEFORE.search(text, begin, start):
+        return True
+    if _COLUMN_AFTER.match(lowered, end) and _COLUMN_BEFORE.search(text, begin, start):
         return True
     return _ROW_AFTER.match(lowered, end) is not None and _ROW_BEFORE.search(lowered, begin, start) is not None
 

@@ -29,7 +29,7 @@ _LINE: Final = (
 )
 _SHORT_BEFORE: Final = re.compile(rf"\b(?:{_LINE})\b[^\n\d]{{0,24}}\Z")
 _TRIGGERED: Final = re.compile(
-    r"(?:pager|pgr|paged|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
+    r"(?:pager|pgr|paged|help ?desk|beeper|bpr|ext|extension|telephone|phone|tel|cell|x)(?:\.| number| no\.?| id)?"
     r"(?: is| at| on| to)?[\s:#(.]{0,3}(?P<number>(?:[px]?\d{3,7}|\d-\d{4}|x\d{3,6}))(?![\w%/]|[.,-]\d)"
 )
 _UNIT_AFTER: Final = re.compile(r" ?(?:(?:ml|cc|mg|mcg|kcal|cal|units?|iu|cells|copies|k|mm|g)\b|/\w)")
@@ -39,7 +39,7 @@ _PAGER: Final = re.compile(
 _AFTER_DEGREE: Final = re.compile(
     r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}([p#]\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
 )
-_TRIGGERS: Final = ("pager", "pgr", "page", "beeper", "bpr", "ext", "phone", "tel", "cell")
+_TRIGGERS: Final = ("pager", "pgr", "page", "help", "beeper", "bpr", "ext", "phone", "tel", "cell")
 _X_NUMBER: Final = re.compile(
     r"x(?: ?\d-\d{4}| ?\d{4,5}|\d{3})(?![\w%/]|[.,-]\d|\s?(?:mg|ml|mm|cm|days?|weeks?|rounds))"
 )
@@ -75,8 +75,6 @@ class Phones(ClinicalRecognizer):
                 found_number = None if is_word_char(lowered, at - 1) else _TRIGGERED.match(lowered, at)
                 if found_number:
                     start, end = found_number.span("number")
-                    if trigger == "ext":
-                        start = at
                     if trigger in ("phone", "tel", "cell") and end - start == 4:
                         continue  # `by telephone at 1907`
                     yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)

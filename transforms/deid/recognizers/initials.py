@@ -1,4 +1,4 @@
-"""Initials of hospitals where nothing but a house can stand, and a town's house for veterans (`Tilden VA`)."""
+"""Initials where nothing else can stand: of hospitals, people, typists; a town's house for veterans (`Tilden VA`)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _RECORD_BEFORE: Final = re.compile(r"\d{5}, \Z")
 _RECORD_AFTER: Final = re.compile(r"[.;]\s|\s*\n")
 _WARD_AFTER: Final = re.compile(r" \d{1,2} ?(?:NORTH|SOUTH|EAST|WEST|North|South|East|West|[NSEW])(?!\w)")
 _VETERANS: Final = re.compile(r"(?<=[ (\n])([A-Z][a-z]{3,20}) VA(?= (?:clinic|hospital|ED|ER)|[.,;:)\n])")
+_PERSON: Final = re.compile(r"\b(?:[Ss]ubject |[Pp]atient )?[Ii]nitials:? {1,2}([A-Z]{2,3})(?!\w)")
+_TYPIST: Final = re.compile(r"\b(?:MD|DO|M\.D\.|D\.O\.)[/:]([a-z]{2,3})(?=\s*(?:\n|\Z))")
+"""Who typed, behind the degree of the one who dictated: `Ann Roe, MD/abq`."""
 _NO_ACRONYM: Final = frozenset(table("places.toml")["facility"]["no_acronyms"].split())
 _SHORTEST: Final = 3
 _LONGEST: Final = 6
@@ -25,9 +28,9 @@ _REACH: Final = 48
 
 
 class Initials(ClinicalRecognizer):
-    """Hospitals by their initials alone. They count where no abbreviation of clinical prose could be meant."""
+    """Hospitals and people by their initials alone, where no abbreviation of clinical prose could be meant."""
 
-    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL",)
+    labels: ClassVar[tuple[str, ...]] = ("HOSPITAL", "PATIENT", "DOCTOR")
     title: ClassVar[str] = "initials"
 
     def __init__(self) -> None:
@@ -41,6 +44,10 @@ class Initials(ClinicalRecognizer):
         for word in note.words - self._lexicon.ordinary - self._lexicon.acronyms - DEGREES:
             if _SHORTEST <= len(word) <= _LONGEST:
                 yield from self._of(note, word.upper())
+        for person in _PERSON.finditer(note.text) if "initials" in note.words else ():
+            yield Found(*person.span(1), "PATIENT", 0.7)
+        for typist in _TYPIST.finditer(note.text) if not note.words.isdisjoint(("md", "do", "d")) else ():
+            yield Found(*typist.span(1), "DOCTOR", 0.6)
         for house in _VETERANS.finditer(note.text) if "va" in note.words else ():
             town = house[1].lower()
             if not self._words.is_generic(town) and not self._lexicon.is_ordinary(town):

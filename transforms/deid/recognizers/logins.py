@@ -16,7 +16,8 @@ _TABLE: Final = table("logins.toml")
 _TOKEN: Final = r"(?P<login>[a-z][a-z0-9]{0,63}(?:[._][a-z0-9]{1,63}){0,8})(?![\w@-]|\.[a-z])"
 _SURE: Final = re.compile(
     rf"(?:user ?(?:name|id)?|log-?in(?: id| name)?|logon|portal id|screen ?name|handle|e-?signed(?: by)?|closed by"
-    r"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig|signed(?=\s[a-z]+\d))(?: is|:| -)?"
+    r"|opened by|printed by|uploaded by|filed by|accessed by|epcs|e-sig"
+    r"|(?:signed|logged) (?:on|in)(?: as)?|account(?=\s[a-z]{4,}\d)|signed(?=\s[a-z]+\d))(?: is|:| -)?"
     rf"[ \t\n]{{1,2}}{_TOKEN}"
 )
 _BY: Final = re.compile(

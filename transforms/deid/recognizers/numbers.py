@@ -17,7 +17,7 @@ from transforms.deid.recognizers.month_day import is_day
 _SSN: Final = re.compile(r"\d\d\d(?:(-)\s?\d\d-\s?|\s\d\d\s)\d{4}(?![\w]|-\d)")
 _SSN_WORD: Final = re.compile(
     r"(?:ssn?\b|soc(?:ial)?\.? ?sec(?:urity)?\.?)(?: (?:number|no\.?|#))?[^\d\n]{0,20}?\n?"
-    r"(\d{3}[- ]?\d{2}[- \n]?\d{4}|[x*]{3}-?[x*]{2}-?\d{4}|\d{4})(?!\w)"
+    r"(?:[x*]{3}-?[x*]{2}-?)?(\d{3}[- ]?\d{2}[- \n]?\d{4}|\d{4})(?!\w)"
 )
 _LAST_FOUR: Final = re.compile(
     r"last\s(?:4|four)(?: (?:digits|of))*(?: (?:his|her|the|social|ssn|security|number))*[^\d]{0,10}(\d{4})(?!\d)"

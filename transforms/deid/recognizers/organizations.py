@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import (
+    ClinicalRecognizer,
+    Found,
+    Note,
+    is_word_char,
+    longest_first,
+    occurrences,
+    table,
+)
 
 _TABLE: Final = table("organizations.toml")
 _LETTERS: Final = re.compile(r"[a-z]+")
@@ -14,6 +22,20 @@ _PLACE_BEFORE: Final = re.compile(
     r"\b(?:at|for|from|with|w|by|via|to|of|as|retired|works?|worked|employed|employer:?|job:?)\s(?:the\s)?\Z"
 )
 """Before a name that is a word too (`target INR`, `Delta waves`)."""
+
+_BRANCH: Final = re.compile(
+    r" (?:on|at) (?:[NSEW]\.? )?"
+    r"(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b)"
+    r"[A-Z][a-z]{2,}(?=[.,;)]| and | \()"
+)
+"""Which of its shops: `Walgreens on Elm`."""
+_SUPPLIERS: Final = frozenset(_TABLE["supplier_kinds"])
+_SUPPLIER: Final = re.compile(
+    rf"(?:\b(?:from|by|via|with|through)|\d,|:) ([A-Z][a-z]{{2,}})"
+    rf" (?:{longest_first(kind.title() for kind in _SUPPLIERS)})(?=[.,;)\n]|\Z)"
+)
+"""Who supplies the home: `2 L from Harbor Oxygen`."""
+_NO_SUPPLIER: Final = frozenset(_TABLE["no_supplier"])
 
 
 def _by_longest_word(names: list[str]) -> dict[str, list[tuple[str, frozenset[str]]]]:
@@ -37,7 +59,12 @@ class Organizations(ClinicalRecognizer):
 
     def find(self, note: Note) -> Iterator[Found]:
         for start, end in _mentions(note, _CLEAR):
-            yield Found(start, end, "ORGANIZATION", 0.8)
+            branch = _BRANCH.match(note.text, end)
+            yield Found(start, branch.end() if branch else end, "ORGANIZATION", 0.8)
+        if note.mixed and not note.words.isdisjoint(_SUPPLIERS):
+            for supplier in _SUPPLIER.finditer(note.text):
+                if supplier[1].lower() not in _NO_SUPPLIER:
+                    yield Found(supplier.start(1), supplier.end(), "ORGANIZATION", 0.6)
         for start, end in _mentions(note, _WORDED) if note.mixed else ():
             if note.text[start].isupper() and _PLACE_BEFORE.search(note.lowered, max(0, start - 16), start):
                 yield Found(start, end, "ORGANIZATION", 0.75)

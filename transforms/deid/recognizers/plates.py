@@ -21,6 +21,8 @@ _PLATE: Final = re.compile(
 )
 _MIXED: Final = re.compile(r"[A-Z]{2}\d[ -]?\d[A-Z]{2}|\d[A-Z]{3}\d{3}|[A-Z]{2,3}[ -]?\d[A-Z]{1,2}\d")
 """Forms that hardly anything but a plate has, whatever their letters abbreviate."""
+_DASHED: Final = re.compile(r", (?:\d{3}-[A-Z]{3}|[A-Z]{3}-\d{3,4})(?!\w)")
+"""`tan Buick, 251-SDH`."""
 _GROUP: Final = re.compile(r"[A-Z]+")
 _SENTENCE_ENDS: Final = re.compile(r"\.\s+[A-Z][a-z]|\n\s*\n")
 _FEWEST: Final = 5
@@ -46,6 +48,7 @@ class Plates(ClinicalRecognizer):
             ends = _SENTENCE_ENDS.search(note.text, begin, stop)
             for plate in _PLATE.finditer(note.text, begin, ends.start() if ends else stop):
                 closed = note.text[plate.start() - 1] == "(" and note.text.startswith(")", plate.end())
+                closed = closed or (plate.start() - begin == 2 and _DASHED.match(note.text, begin) is not None)
                 if self._is_plate(plate.group(), named=word in _PLATES or closed):
                     yield Found(*plate.span(), "VEHICLE", 0.7)
 

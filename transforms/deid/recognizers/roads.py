@@ -12,13 +12,14 @@ from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is
 _ROADS: Final = frozenset(
     (
         *("i", "us", "u", "state", "county", "route", "interstate", "highway", "hwy", "rte", "farm"),
-        *("loop", "exit", "mile"),
+        *("loop", "exit", "mile", "fm"),
     )
 )
 _ROAD: Final = re.compile(
-    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:route |highway |hwy )?\d{1,3}"
+    r"(?:i-(?!1(?:2[345]|31)\b)\d{1,3}[nsew]?|(?:us|u\.s\.)[- ](?:(?:route|highway|hwy)[ \n])?\d{1,3}"
     r"|(?:state |county |u\.?s\.? )?(?:route|rte|interstate|highway|hwy) \d{1,3}[a-z]?"
-    r"|(?:state|county) (?:road|rd|trunk highway) \d{1,4}[a-z]?|farm[- ]to[- ]market (?:road )?\d{1,4}|loop \d{3}"
+    r"|(?:state|county) (?:road|rd|trunk highway) \d{1,4}[a-z]?|farm[- ]to[- ]market (?:road )?\d{1,4}"
+    r"|loop \d{3}|fm \d{3,4}"
     r"|exit \d{1,3}[a-z]?|mile (?:marker|post) \d{1,3})(?![\w%/-]|\.\d)(?! ?(?:mg|ml|mmhg|cm|mm)\b)"
 )
 _WAYS: Final = ("way", "pike", "bahn")

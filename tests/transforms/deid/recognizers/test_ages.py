@@ -15,6 +15,9 @@ AGES = Ages()
     [
         ("This 92-year-old man", "92"),
         ("92 year old", "92"),
+        ("Mother's age at death: 102.", "102"),
+        ("Ann Roe - 96 - F - DOB", "96"),
+        ("Pathology\nAnn Roe   93   012763516   08/19/2016", "93"),
         ("a 93yo F", "93"),
         ("101 y/o", "101"),
         ("95 y.o. woman", "95"),

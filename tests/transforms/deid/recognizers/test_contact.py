@@ -40,6 +40,8 @@ def test_a_phone_number_is_found_whole(number: str) -> None:
         ("fax 617-555-0192", [("FAX", "617-555-0192")]),
         ("Phone: 617-555-0192 Fax: 617-555-0193", [("PHONE", "617-555-0192"), ("FAX", "617-555-0193")]),
         ("pager 12345", [("PHONE", "12345")]),
+        ("told by ext. 974.", [("PHONE", "974")]),
+        ("help desk 8725", [("PHONE", "8725")]),
         ("pager #4-1234", [("PHONE", "4-1234")]),
         ("beeper 31234", [("PHONE", "31234")]),
         ("Jane Roe MD #11899\n", [("PHONE", "#11899")]),

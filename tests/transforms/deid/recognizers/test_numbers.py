@@ -19,6 +19,7 @@ NUMBERS = Numbers()
         ("SSN 123 45 6789", "SSN", "123 45 6789"),
         ("Soc Sec No: 123456789", "SSN", "123456789"),
         ("SSN (last 4): 7909", "SSN", "7909"),
+        ("SSN ***-**-7909", "SSN", "7909"),
         ("MRN#00123-45", "MEDICALRECORD", "00123-45"),
         ("MRN: 123 45 67", "MEDICALRECORD", "123 45 67"),
         ("Medical Record Number: A123456", "MEDICALRECORD", "A123456"),

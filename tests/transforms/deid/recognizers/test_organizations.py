@@ -21,6 +21,9 @@ def found(text: str) -> list[str]:
         ("A longtime driver for UPS, retired.", "UPS"),
         ("She worked at Ford until 2010.", "Ford"),
         ("Cashier at Lowe's.", "Lowe's"),
+        ("Rx sent to Rite Aid on Alder. Recheck", "Rite Aid on Alder"),
+        ("Rx sent to Rite Aid on Monday. Recheck", "Rite Aid"),
+        ("Uses 2 L from Beacon Mobility. Hearing", "Beacon Mobility"),
         ("supports: Alcoholics Anonymous; sponsor", "Alcoholics Anonymous"),
     ],
 )
@@ -32,6 +35,7 @@ def test_they_are_found(text: str, name: str) -> None:
     "text",
     [
         "Target INR 2-3.",
+        "recovering from Acute Respiratory. Goals: Bed Mobility, with Joint Mobility.",
         "push ups and sit ups",
         "Delta waves on EEG",
         "to target the lesion",

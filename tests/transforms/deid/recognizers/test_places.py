@@ -138,6 +138,8 @@ def test_what_names_no_place_stays(text: str) -> None:
     ("text", "road"),
     [
         ("struck on US 20 near", "US 20"),
+        ("rest stops on FM 1960. An", "FM 1960"),
+        ("away off US Highway\n2 in", "US Highway\n2"),
         ("Parking is off I-35. No", "I-35"),
         ("the last house before State Highway 7. No", "State Highway 7"),
         ("rollover on County Road 12 at dusk", "County Road 12"),
@@ -158,17 +160,19 @@ def test_what_is_no_road_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "house"),
+    ("text", "initials"),
     [
         ("signed this morning for Jane Roe, MD, QVRMC\n", "QVRMC"),
         ("cardiology Dr. Roe (QVRX); eyes", "QVRX"),
         ("QVRH 4 WEST  night shift", "QVRH"),
         ("compared with last year (Tilden VA).", "Tilden VA"),
         ("Ann Oakes, 46F, 66259248, QVRH. Found by", "QVRH"),
+        ("Subject 0023   Initials JTM   Name", "JTM"),
+        ("Ann B. Roe, MD/ikq\n", "ikq"),
     ],
 )
-def test_initials_where_a_house_stands(text: str, house: str) -> None:
-    assert found(Initials(), text) == [house]
+def test_initials_where_nothing_else_stands(text: str, initials: str) -> None:
+    assert found(Initials(), text) == [initials]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from transforms.deid.recognizers.plates import Plates
         ("dent in car (SC6 3ZG) from a bump", "SC6 3ZG"),
         ("behind blue van 1AMS319, street", "1AMS319"),
         ("a gray Corolla (GAG-1986). Pills", "GAG-1986"),
+        ("ticket: tan Buick, 251-SDH, in", "251-SDH"),
     ],
 )
 def test_by_form_behind_a_vehicle(text: str, plate: str) -> None:
