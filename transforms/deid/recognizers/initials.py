@@ -21,6 +21,7 @@ _VETERANS: Final = re.compile(r"(?<=[ (\n])([A-Z][a-z]{3,20}) VA(?= (?:clinic|ho
 _PERSON: Final = re.compile(r"\b(?:[Ss]ubject |[Pp]atient )?[Ii]nitials:? {1,2}([A-Z]{2,3})(?!\w)")
 _TYPIST: Final = re.compile(r"\b(?:MD|DO|M\.D\.|D\.O\.)[/:]([a-z]{2,3})(?=\s*(?:\n|\Z))")
 """Who typed, behind the degree of the one who dictated: `Ann Roe, MD/abq`."""
+_TYPED: Final = ("D/", "D:", "O/", "O:", "./", ".:")
 _NO_ACRONYM: Final = frozenset(table("places.toml")["facility"]["no_acronyms"].split())
 _SHORTEST: Final = 3
 _LONGEST: Final = 6
@@ -46,7 +47,7 @@ class Initials(ClinicalRecognizer):
                 yield from self._of(note, word.upper())
         for person in _PERSON.finditer(note.text) if "initials" in note.words else ():
             yield Found(*person.span(1), "PATIENT", 0.7)
-        for typist in _TYPIST.finditer(note.text) if not note.words.isdisjoint(("md", "do", "d")) else ():
+        for typist in _TYPIST.finditer(note.text) if any(hint in note.text for hint in _TYPED) else ():
             yield Found(*typist.span(1), "DOCTOR", 0.6)
         for house in _VETERANS.finditer(note.text) if "va" in note.words else ():
             town = house[1].lower()

@@ -11,7 +11,6 @@ from transforms.deid.recognizers.base import (
     Found,
     Note,
     is_word_char,
-    longest_first,
     occurrences,
     table,
 )
@@ -30,10 +29,8 @@ _BRANCH: Final = re.compile(
 )
 """Which of its shops: `Walgreens on Elm`."""
 _SUPPLIERS: Final = frozenset(_TABLE["supplier_kinds"])
-_SUPPLIER: Final = re.compile(
-    rf"(?:\b(?:from|by|via|with|through)|\d,|:) ([A-Z][a-z]{{2,}})"
-    rf" (?:{longest_first(kind.title() for kind in _SUPPLIERS)})(?=[.,;)\n]|\Z)"
-)
+_SUPPLIER: Final = re.compile(r"(?:\b(?:from|by|via|with|through)|\d,|:) ([A-Z][a-z]{2,}) \Z")
+_SUPPLIER_ENDS: Final = re.compile(r"[.,;)\n]|\Z")
 """Who supplies the home: `2 L from Harbor Oxygen`."""
 _NO_SUPPLIER: Final = frozenset(_TABLE["no_supplier"])
 
@@ -62,9 +59,11 @@ class Organizations(ClinicalRecognizer):
             branch = _BRANCH.match(note.text, end)
             yield Found(start, branch.end() if branch else end, "ORGANIZATION", 0.8)
         if note.mixed and not note.words.isdisjoint(_SUPPLIERS):
-            for supplier in _SUPPLIER.finditer(note.text):
-                if supplier[1].lower() not in _NO_SUPPLIER:
-                    yield Found(supplier.start(1), supplier.end(), "ORGANIZATION", 0.6)
+            for kind, at in note.starts(_SUPPLIERS):
+                end = at + len(kind)
+                name = _SUPPLIER.search(note.text, max(0, at - 32), at) if note.text[at].isupper() else None
+                if name and name[1].lower() not in _NO_SUPPLIER and _SUPPLIER_ENDS.match(note.text, end):
+                    yield Found(name.start(1), end, "ORGANIZATION", 0.6)
         for start, end in _mentions(note, _WORDED) if note.mixed else ():
             if note.text[start].isupper() and _PLACE_BEFORE.search(note.lowered, max(0, start - 16), start):
                 yield Found(start, end, "ORGANIZATION", 0.75)
