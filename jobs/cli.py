@@ -394,7 +394,7 @@ def feed(
     to: Annotated[
         str,
         typer.Option(
-            help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://HOST/DATABASE."
+            help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://… or clickhouse://HOST/DATABASE."
         ),
     ],
     tables: Annotated[

@@ -10,13 +10,15 @@ from pipelines.errors import RequestError
 from pipelines.feed.store import Store
 
 STORES: Final = {
-    "duckdb": "DuckDBStore",
-    "parquet": "ParquetStore",
-    "delta": "DeltaStore",
-    "postgresql": "PostgreSQLStore",
-    "iceberg": "IcebergStore",
+    "duckdb": ("duckdb", "DuckDBStore"),
+    "parquet": ("parquet", "ParquetStore"),
+    "delta": ("delta", "DeltaStore"),
+    "postgresql": ("postgresql", "PostgreSQLStore"),
+    "iceberg": ("iceberg", "IcebergStore"),
+    "clickhouse": ("clickhouse", "ClickHouseStore"),
+    "chdb": ("clickhouse", "ClickHouseStore"),
 }
-"""Scheme, which is also the module's name in `stores` -> class."""
+"""Scheme -> module of `stores`, and class."""
 
 
 def open_store(uri: str) -> Store:
@@ -31,17 +33,20 @@ def open_store(uri: str) -> Store:
         raise RequestError(f"{shown(uri)} is no target of a feed; known are {known}")
     if not rest:
         raise RequestError(f"{uri} does not say where: {scheme}://…")
+    module, name = STORES[scheme]
+    errors: tuple[type[Exception], ...] = ()
     try:
-        kind = getattr(import_module(f"pipelines.feed.stores.{scheme}"), STORES[scheme])
-    except ModuleNotFoundError as error:
-        raise RequestError(
-            f"{scheme}:// needs the package {error.name}, which is not installed: pip install 'notemill[feeds]'"
-        ) from error
-    try:
+        kind = getattr(import_module(f"pipelines.feed.stores.{module}"), name)
+        errors = kind.errors
         store: Store = kind(uri)
+    except ImportError as error:
+        package = error.name or scheme  # what wraps an engine may not name the package
+        raise RequestError(
+            f"{scheme}:// needs the package {package}, which is not installed: pip install 'notemill[feeds]'"
+        ) from error
     except RequestError:
         raise
-    except kind.errors as error:
+    except errors as error:
         raise RequestError(f"cannot open {shown(uri)}: {first_line(error)}") from error
     return store
 

@@ -81,8 +81,14 @@ def rows_of(table: pa.Table) -> Counter[str]:
     return Counter(row_of(row) for row in table.to_pylist())
 
 
+_LISTS = {field.name for fields in schema.TABLES.values() for field in fields if pa.types.is_list(field.type)}
+
+
 def row_of(row: dict[str, Any]) -> str:
-    return json.dumps(_plain(row), sort_keys=True)
+    """A row as JSON. A null list is an empty one: ClickHouse knows no other, nor PyIceberg where it rewrites."""
+    return json.dumps(
+        {key: _plain([] if key in _LISTS and not value else value) for key, value in row.items()}, sort_keys=True
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -91,7 +97,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        value = float(f"{value:.6g}")  # of float32, whose digits differ between readers
+        value = float(f"{value:.5g}")  # of float32, whose last digits differ between readers
         return int(value) if value.is_integer() else value
     return value.isoformat() if hasattr(value, "isoformat") else value
 

@@ -16,6 +16,7 @@ import duckdb
 import fastavro
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from chdb.session import Session
 from deltalake import DeltaTable
 from pyiceberg.catalog import load_catalog
 
@@ -154,10 +155,38 @@ def _avro(uri: str) -> list[dict[str, Any]]:
         return [dict(row) for row in fastavro.reader(file) if isinstance(row, dict)]
 
 
+class ClickHouse:
+    """The engine in this process; it knows one folder at a time. Read by chDB's own interface."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "warehouse"
+        self.uri = f"chdb://{self._folder}"
+
+    def rows(self, table: str) -> Counter[str]:
+        settings = "output_format_json_quote_64bit_integers = 0"
+        lines = self._ask(f'select * from "{table}" format JSONEachRow settings {settings}')
+        rows = [json.loads(line) for line in lines]
+        for row in rows:
+            if row.get("note_time") is not None:
+                row["note_time"] = datetime.fromisoformat(row["note_time"])
+        return Counter(map(row_of, rows))
+
+    def tables(self) -> set[str]:
+        return set(self._ask("show tables format TSV")) - {"_notemill_feed"}
+
+    def _ask(self, query: str) -> list[str]:
+        session = Session(str(self._folder))
+        try:
+            return str(session.query(query).data()).splitlines()
+        finally:
+            session.close()
+
+
 WAREHOUSES: dict[str, Callable[[Path], Warehouse]] = {
     "duckdb": DuckDB,
     "parquet": Parquet,
     "delta": Delta,
     "postgresql": PostgreSQL,
     "iceberg": Iceberg,
+    "clickhouse": ClickHouse,
 }
