@@ -6,13 +6,17 @@ import hashlib
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
+from moto.server import ThreadedMotoServer
 from pyiceberg.catalog import load_catalog
+from s3fs import S3FileSystem
 
 from pipelines.errors import RequestError, RunError
 from pipelines.feed.feeding import feed
@@ -22,7 +26,7 @@ from pipelines.feed.run_tables import RunTables
 from pipelines.feed.store import Part, Store, TableSpec
 from pipelines.feed.targets import open_store
 from tests.pipelines.feed.postgresql import server
-from tests.pipelines.feed.runs import make_run
+from tests.pipelines.feed.runs import expected, make_run, rows_of
 from tests.pipelines.feed.warehouses import PostgreSQL
 from tests.pipelines.toys import notes_table
 
@@ -88,6 +92,46 @@ def test_delta_remembers_beyond_a_checkpoint(tmp_path: Path) -> None:
     receipts = {split: receipt for one in parts for split, receipt in one.receipts.items()}
     assert prepared(uri).delivered("t", "r", receipts) == {"s0", "s1", "s2", "s3"}
     assert prepared(uri).delivered("t", "r", {"s0": "f" * 64}) == set()
+
+
+# -- Object stores
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An S3 of this process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    S3FileSystem().makedirs("warehouse", exist_ok=True)
+    yield "s3://warehouse"
+    S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.mark.parametrize("scheme", ["delta", "parquet"])
+def test_on_s3(scheme: str, bucket: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "out", tmp_path / "in.parquet", notes_table(12))
+    for splits in (4, 0):
+        store = open_store(f"{scheme}://{bucket}/{scheme}")
+        assert feed(RunTables(run), PlainTables(), store).splits == splits
+        store.close()
+    if scheme == "delta":
+        found = DeltaTable(f"{bucket}/delta/notes").to_pyarrow_table()
+    else:
+        found = ds.dataset("warehouse/parquet/notes", filesystem=S3FileSystem(), partitioning="hive").to_table()
+    assert rows_of(found) == expected(run)["notes"]
 
 
 # -- Iceberg
