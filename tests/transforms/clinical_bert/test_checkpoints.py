@@ -158,6 +158,13 @@ def test_positions_come_from_the_config_and_not_from_the_tokenizer(own: Path) ->
         positions({"model_type": "bert"})
 
 
+def test_relative_positions_that_transformers_no_longer_computes_are_refused(own: Path, tmp_path: Path) -> None:
+    folder = copy(own, tmp_path / "relative")
+    edit_config(folder, position_embedding_type="relative_key_query")
+    with pytest.raises(CheckpointError, match="relative_key_query"):
+        positions(checkpoints.read_json(folder / "config.json"))
+
+
 def test_a_check_loads_no_model_library(own: Path) -> None:
     code = (
         "import sys; from transforms.clinical_bert.checkpoints import resolve; "

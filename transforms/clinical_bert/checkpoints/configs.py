@@ -33,8 +33,12 @@ def positions(config: dict[str, Any]) -> int:
     (Longformer's 4,098) two are never given to a token, for they are counted from the padding id plus one.
 
     Raises:
-        CheckpointError: the config names no number of positions.
+        CheckpointError: the config names no number of positions, or relative ones as the first BERTs had them, which
+            transformers 5 does not compute: it would read the text without order.
     """
+    kind = config.get("position_embedding_type") or "absolute"
+    if kind.startswith("relative_key"):
+        raise CheckpointError(f"the checkpoint's positions are {kind!r}, which transformers no longer computes")
     limit = config.get("max_position_embeddings")
     if not isinstance(limit, int) or limit < 1:
         raise CheckpointError("the checkpoint's config.json names no max_position_embeddings")

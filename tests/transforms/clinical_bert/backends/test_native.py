@@ -118,20 +118,31 @@ def test_it_is_compiled_once_and_kept(
         assert library.problem() is None
         library.problem.cache_clear()
         assert library.problem() is None
+        monkeypatch.setattr(library, "compiler", lambda: None)
+        library.problem.cache_clear()
+        assert library.problem() is None, "what is kept needs no compiler"
     assert caplog.text.count("compiling the native layers") == 1
-    assert loaded[0] == loaded[1]
+    assert loaded == [loaded[0]] * 3
     assert [path.suffix for path in (tmp_path / "native").iterdir() if path.suffix != ".lock"] == [".so"]
+
+
+@pytest.mark.usefixtures("anew")
+def test_a_cache_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("CXX", "true")
+    assert "set NOTEMILL_CACHE to another" in str(library.problem())
 
 
 @pytest.mark.usefixtures("anew")
 def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
     monkeypatch.setenv("CXX", "false")
-    assert "cannot be compiled with false (CalledProcessError)" in str(library.problem())
+    assert "cannot be compiled with false: a C++20 compiler" in str(library.problem())
     assert not list((tmp_path / "native").glob("*.so"))
     library.problem.cache_clear()
     monkeypatch.setenv("CXX", "no-such-compiler -O9")
-    assert "cannot be compiled with no-such-compiler (FileNotFoundError)" in str(library.problem())
+    assert "cannot be compiled with no-such-compiler: a C++20 compiler" in str(library.problem())
     library.problem.cache_clear()
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -48,41 +48,61 @@ def compiler() -> list[str] | None:
 
 @cache
 def problem() -> str | None:
-    """Why the library cannot be had here; None where it is compiled and loaded, which is done at the first call."""
+    """Why the library cannot be had here; None where it is compiled and loaded, which is done at the first call.
+
+    What was compiled before is loaded where there is no compiler too, and from a cache folder that is read only.
+    """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return "needs Linux on x86-64"
-    command = compiler()
-    if command is None:
-        return f"needs a C++ compiler: none of {', '.join(COMPILERS)} is on the path, and CXX is not set"
+    place = _place()
+    if not place.is_file():
+        command = compiler()
+        if command is None:
+            return f"needs a C++ compiler: none of {', '.join(COMPILERS)} is on the path, and CXX is not set"
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{place}.lock"):  # replicas that start together do the work once
+                if not place.is_file():
+                    _compile(command, place)
+        except _CompilerError as error:
+            _log.info("layers.cpp: %s", error)
+            return f"cannot be compiled with {command[0]}: a C++20 compiler with OpenMP is needed"
+        except OSError as error:
+            return f"cannot be put into the cache folder ({type(error).__name__}): set NOTEMILL_CACHE to another"
     try:
-        torch.ops.load_library(_built(command))  # type: ignore[no-untyped-call]
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        _log.info("layers.cpp: %s", error.stderr if isinstance(error, subprocess.CalledProcessError) else error)
-        return f"cannot be compiled with {command[0]} ({type(error).__name__}): a C++20 compiler with OpenMP is needed"
+        torch.ops.load_library(place)  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError) as error:
+        return f"cannot be loaded ({type(error).__name__}): remove native/{place.name} from the cache folder"
     return None
 
 
-def _built(command: list[str]) -> Path:
-    """The shared library, compiled where it is not kept yet: that takes half a minute.
+class _CompilerError(Exception):
+    """The compiler is not there, or fails; the message is what it said."""
+
+
+def _place() -> Path:
+    """Where the shared library is kept."""
+    key = hashlib.sha256(repr((torch.__version__, _FLAGS)).encode() + SOURCE.read_bytes()).hexdigest()[:32]
+    return cache_folder() / "native" / f"{key}.so"
+
+
+def _compile(command: list[str], place: Path) -> None:
+    """Compiles the library, which takes half a minute.
 
     Raises:
-        OSError: the compiler or the cache folder is not there for us.
-        subprocess.SubprocessError: the compiler fails.
+        OSError: the folder cannot be written to.
+        _CompilerError: see there.
     """
-    source = SOURCE.read_bytes()
+    _log.info("compiling the native layers, once for this machine")
     home = Path(torch.__file__).parent
-    key = hashlib.sha256(repr((torch.__version__, _FLAGS)).encode() + source).hexdigest()[:32]
-    place = cache_folder() / "native" / f"{key}.so"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{place}.lock"):  # replicas that start together do the work once
-        if not place.is_file():
-            _log.info("compiling the native layers, once for this machine")
-            with tempfile.TemporaryDirectory(prefix=".making-", dir=place.parent) as folder:
-                made = Path(folder) / place.name
-                options = [*_FLAGS, f"-I{home / 'include'}", str(SOURCE), "-o", str(made)]
-                libraries = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
-                subprocess.run(
-                    [*command, *options, *libraries], check=True, capture_output=True, text=True, timeout=_SECONDS
-                )
-                os.replace(made, place)
-    return place
+    libraries = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=place.parent) as folder:
+        made = Path(folder) / place.name
+        command = [*command, *_FLAGS, f"-I{home / 'include'}", str(SOURCE), "-o", str(made), *libraries]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
+        except subprocess.CalledProcessError as error:
+            raise _CompilerError(error.stderr) from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise _CompilerError(str(error)) from error
+        os.replace(made, place)
