@@ -21,14 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 from rich.console import Console
-from rich.table import Table
 
 from jobs.evaluate import Request
 from jobs.evaluation.bootstrap import bounds, by_unit, resampled_sums
 from jobs.evaluation.gold import in_text, is_text
 from jobs.evaluation.predictions import Predictions, kept
 from jobs.evaluation.reading import Reading
-from jobs.evaluation.report import Measured, between, checkpoint_facts, share
+from jobs.evaluation.report import Measured, between, checkpoint_facts, matches_cells, matches_table
 from jobs.evaluation.source import Gold, GoldNotes, GoldSource
 from jobs.run import checkpoints
 from pipelines.errors import RequestError
@@ -93,8 +92,8 @@ class Sentences:
             holds |= meanings[value]
         return [GoldAssertion(locate(row["concept"], text or ""), holds)]
 
-    def generated(self, rows: list[dict[str, Any]], text: str | None, place: str) -> list[GoldAssertion]:
-        raise NotImplementedError("generated notes have no such table")
+    def generated(self, rows: list[dict[str, Any]], text: str | None, place: str) -> list[GoldAssertion]:  # noqa: ARG002
+        raise RequestError(f"{place}: generated notes hold no such gold")
 
 
 @dataclass(frozen=True)
@@ -152,16 +151,12 @@ class AssertionReport(Measured):
 
     def show(self, console: Console) -> None:
         figures = self.figures
-        table = Table(title=f"Assertions of {figures['entities']:,} entities", title_justify="left")
-        table.add_column(no_wrap=True)
-        for name in ("gold", "found", "precision", "recall", "F1"):
-            table.add_column(name, justify="right", no_wrap=True)
+        table = matches_table(f"Assertions of {figures['entities']:,} entities")
         table.add_column("95%", justify="left", no_wrap=True)
         for name in PROPERTIES:
             if (of_name := figures[name]) is not None:
-                shares = [share(of_name[figure]) for figure in ("precision", "recall", "f1")]
                 interval = between(of_name["intervals_95"]["f1"]).removeprefix(" (95%: ").removesuffix(")")
-                table.add_row(name, f"{of_name['support']:,}", f"{of_name['found']:,}", *shares, interval)
+                table.add_row(name, *matches_cells(of_name), interval)
         console.print(table)
         console.print(f"{figures['entities_per_second']:,.0f} entities a second on one core", highlight=False)
         if figures["not_found"]:

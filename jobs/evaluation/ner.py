@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from rich.console import Console
-from rich.table import Table
 
 from jobs.evaluate import Request, renames
 from jobs.evaluation.bootstrap import bounds, by_unit, resampled_sums
 from jobs.evaluation.gold import GoldSpan, TokensOrEntities
 from jobs.evaluation.predictions import Predictions
 from jobs.evaluation.reading import Reading
-from jobs.evaluation.report import Measured, between, checkpoint_facts, share
+from jobs.evaluation.report import Measured, between, checkpoint_facts, matches_cells, matches_table, share
 from jobs.evaluation.source import GoldSource
 from jobs.run import checkpoints
 from pipelines.errors import RequestError
@@ -45,14 +44,11 @@ class NerReport(Measured):
 
     def show(self, console: Console) -> None:
         figures = self.figures
-        table = Table(title=f"Entities of {self.notes:,} notes", title_justify="left")
-        table.add_column(no_wrap=True)
-        for name in ("gold", "found", "precision", "recall", "F1"):
-            table.add_column(name, justify="right", no_wrap=True)
+        table = matches_table(f"Entities of {self.notes:,} notes")
         for label, of_label in figures["by_label"].items():
-            table.add_row(label, *_cells(of_label))
+            table.add_row(label, *matches_cells(of_label))
         table.add_section()
-        table.add_row("all", *_cells(figures), style="bold")
+        table.add_row("all", *matches_cells(figures), style="bold")
         console.print(table)
         f1 = f"F1 of exact spans {share(figures['f1'])}{between(figures['intervals_95']['f1'])}"
         console.print(f1, highlight=False)
@@ -61,11 +57,6 @@ class NerReport(Measured):
                 what = "not known to the model" if whose == "data" else "of the model, not in the data, left out"
                 console.print(f"labels {what}: {', '.join(names)}", highlight=False, soft_wrap=True)
         self.show_rejected(console, "their gold counts as missed")
-
-
-def _cells(figures: Mapping[str, Any]) -> list[str]:
-    shares = [share(figures[name]) for name in ("precision", "recall", "f1")]
-    return [f"{figures['support']:,}", f"{figures['found']:,}", *shares]
 
 
 class SpanCounts:

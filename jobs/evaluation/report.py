@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from rich.console import Console
+from rich.table import Table
 
 from transforms.clinical_bert.checkpoints import Checkpoint
 
@@ -83,3 +84,18 @@ def share(value: float | None, digits: int = 2) -> str:
 def between(interval: list[float] | None, digits: int = 2) -> str:
     """An interval of shares behind its figure."""
     return "" if interval is None else f" (95%: {share(interval[0], digits)} to {share(interval[1], digits)})"
+
+
+def matches_table(title: str) -> Table:
+    """A table for `matches_cells`, with a column before them for what was matched."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(no_wrap=True)
+    for name in ("gold", "found", "precision", "recall", "F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def matches_cells(figures: Mapping[str, Any]) -> list[str]:
+    """How many are gold, how many were found, and how well the two agree."""
+    shares = [share(figures[name]) for name in ("precision", "recall", "f1")]
+    return [f"{figures['support']:,}", f"{figures['found']:,}", *shares]

@@ -50,8 +50,8 @@ class SectionLabels:
             raise RequestError(f"{place}: the label is empty")
         return str(row["label"])
 
-    def generated(self, rows: list[dict[str, Any]], text: str | None, place: str) -> str:
-        raise NotImplementedError("generated notes have no such table")
+    def generated(self, rows: list[dict[str, Any]], text: str | None, place: str) -> str:  # noqa: ARG002
+        raise RequestError(f"{place}: generated notes hold no such gold")
 
 
 class SectionLabelsReport(Measured):

@@ -22,7 +22,6 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 from rich.console import Console
-from rich.table import Table
 
 from jobs.evaluate import Request, renames
 from jobs.evaluation import section_labels
@@ -30,7 +29,7 @@ from jobs.evaluation.bootstrap import bounds, by_unit, resampled_sums
 from jobs.evaluation.gold import holds_spans, in_text
 from jobs.evaluation.predictions import SECTION_FIELDS, Predictions, kept
 from jobs.evaluation.reading import Reading
-from jobs.evaluation.report import Measured, between, share
+from jobs.evaluation.report import Measured, between, matches_cells, matches_table, share
 from jobs.evaluation.source import GoldSource
 from pipelines.errors import RequestError
 from transforms.sections.headings import OTHER, HeadingIndex, HeadingTable
@@ -89,15 +88,12 @@ class SectionsReport(Measured):
 
     def show(self, console: Console) -> None:
         figures = self.figures
-        table = Table(title=f"Sections of {self.notes:,} notes", title_justify="left")
-        table.add_column(no_wrap=True)
-        for name in ("gold", "found", "precision", "recall", "F1"):
-            table.add_column(name, justify="right", no_wrap=True)
+        table = matches_table(f"Sections of {self.notes:,} notes")
         for category, of_category in figures["by_category"].items():
-            table.add_row(category, *_cells(of_category))
+            table.add_row(category, *matches_cells(of_category))
         table.add_section()
         for name in ("category", "boundary", "all_headings"):
-            table.add_row(name.replace("_", " "), *_cells(figures[name]), style="bold")
+            table.add_row(name.replace("_", " "), *matches_cells(figures[name]), style="bold")
         console.print(table)
         for name in _MATCHES[::2]:
             of_name = figures[name]
@@ -114,11 +110,6 @@ class SectionsReport(Measured):
             said = f"LOINC codes {share(of_code['accuracy'])}{between(of_code['interval_95'])} of {of_code['n']:,}"
             console.print(said, highlight=False)
         self.show_rejected(console, "their headings count as missed")
-
-
-def _cells(figures: Mapping[str, Any]) -> list[str]:
-    shares = [share(figures[name]) for name in ("precision", "recall", "f1")]
-    return [f"{figures['support']:,}", f"{figures['found']:,}", *shares]
 
 
 _MATCHES: Final = ("boundary", "all_headings", "category")
