@@ -32,6 +32,7 @@ from jobs.training.model import (
     save,
     title_embeddings,
 )
+from jobs.training.processor import suit_processor
 from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError
 from transforms.clinical_bert.backends.pytorch import PaddedEncoder
@@ -87,6 +88,7 @@ def train(
     word_shapes: bool = False,
     prune_vocabulary: bool = False,
     vocabulary_texts: str | Sequence[str] = (),
+    least_uses: int = 1,
     least_spans: int = 1,
     options: LoopOptions | None = None,
     device: str = "auto",
@@ -108,6 +110,7 @@ def train(
         word_shapes: tell the encoder each word's shape as its token type; for an uncased base.
         prune_vocabulary: keep only the pieces of words that the training documents use.
         vocabulary_texts: Parquet files with unlabelled texts (column `text`) whose pieces are kept too.
+        least_uses: with `prune_vocabulary`, keep only the pieces that all these texts use so often.
         least_spans: leave out labels of token heads with fewer gold spans in the training documents.
         options: of the optimisation.
         device: `auto` (the GPU where there is one), `cpu`, `cuda` or `cuda:N`.
@@ -149,7 +152,7 @@ def train(
         unlabelled = [vocabulary_texts] if isinstance(vocabulary_texts, str) else list(vocabulary_texts)
         texts = [data_sets.texts(uri) for uri in unlabelled]
         texts += [[document.text for document in s.train] for s in sets]
-        hf_tokenizer = prune(hf_tokenizer, backbone, chain.from_iterable(texts))
+        hf_tokenizer = prune(hf_tokenizer, backbone, chain.from_iterable(texts), least_uses)
         log(f"{backbone.config.vocab_size} pieces of words are kept")
     tokenizer = NoteTokenizer(hf_tokenizer, shapes=uses_shapes(backbone.config.to_dict()))
     window = min(options.window, positions(read_json(folder / "config.json")))
@@ -174,6 +177,7 @@ def train(
     def save_now(figures: dict[str, Figures]) -> None:
         save(target, backbone, hf_tokenizer, tasks, figures, kept)
 
+    suit_processor(backbone)
     tokens = fit(backbone, tokenizer, tasks, items, options, log, lambda _: save_now({}))
     for task in tasks.values():
         if isinstance(task, ReadmissionTask):

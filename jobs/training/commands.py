@@ -52,6 +52,9 @@ def heads(
         list[str] | None,
         typer.Option(help="Parquet file of unlabelled texts whose pieces of words are kept too; repeatable."),
     ] = None,
+    least_uses: Annotated[
+        int, typer.Option(min=1, help="Of the pieces of words, keep those that all these texts use so often.")
+    ] = 1,
     least_spans: Annotated[
         int, typer.Option(min=1, help="Leave out labels with fewer gold spans in the training data.")
     ] = 1,
@@ -104,6 +107,7 @@ def heads(
             word_shapes=word_shapes,
             prune_vocabulary=prune_vocabulary,
             vocabulary_texts=vocabulary_text or (),
+            least_uses=least_uses,
             least_spans=least_spans,
             options=chosen,
             command=_command(),

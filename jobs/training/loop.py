@@ -14,15 +14,16 @@ from torch import nn
 
 from jobs.training.documents import Document
 from jobs.training.model import Task
-from transforms.clinical_bert.catalogue import HEADS, LABEL_ATTENTION
+from transforms.clinical_bert.catalogue import CHUNK_CLASSIFICATION, HEADS, LABEL_ATTENTION
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, plan
 
 _WARM_UP: Final = 0.06  # share of the run
 _CLIP: Final = 1.0  # norm of the gradient
 
 # The gradient of a thousand codes is far longer than that of a few labels; unweighted, it would drown them in
-# the backbone, whose optimizer scales by the gradients' usual size.
-_WEIGHT: Final = {LABEL_ATTENTION: 0.08}
+# the backbone, whose optimizer scales by the gradients' usual size. Readmission is for the most part chance, which the
+# backbone of other heads should not learn.
+_WEIGHT: Final = {LABEL_ATTENTION: 0.08, CHUNK_CLASSIFICATION: 0.2}
 
 
 @dataclass(frozen=True)
@@ -124,15 +125,13 @@ def states_of(backbone: Any, tokenizer: NoteTokenizer, batch: Sequence[Item]) ->
     if tokenizer.shapes:
         inputs["token_type_ids"] = types.to(device)
     output = backbone(**inputs).last_hidden_state
-    states = []
-    row = 0
-    for item in batch:
-        kept = []
-        for window in item.windows:
-            kept.append(output[row, 1 + window.own_start - window.start : 1 + window.own_stop - window.start])
-            row += 1
-        states.append(torch.cat(kept))
-    return states
+    own = [
+        row * longest + torch.arange(1 + window.own_start - window.start, 1 + window.own_stop - window.start)
+        for row, (_, window) in enumerate(rows)
+    ]
+    # One look-up of all tokens: the gradient of a slice would be a tensor of zeros as large as the batch for each.
+    states = output.flatten(0, 1)[torch.cat(own).to(device)]
+    return list(torch.split(states, [len(item.tokens) for item in batch]))
 
 
 def fit(

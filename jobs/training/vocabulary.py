@@ -7,9 +7,12 @@ characters, which all stay: nothing becomes unknown that was known.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
@@ -20,13 +23,14 @@ from transforms.clinical_bert.windows import NoteTokenizer
 _GROUP = 1000  # texts tokenised at a time
 
 
-def prune(tokenizer: Any, backbone: Any, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+def prune(tokenizer: Any, backbone: Any, texts: Iterable[str], least: int = 1) -> PreTrainedTokenizerFast:
     """Drops what `texts` do not use from the backbone's embeddings, in place, and from the tokenizer.
 
     Args:
         tokenizer: a fast WordPiece tokenizer of transformers.
         backbone: its encoder, with `embeddings.word_embeddings`.
         texts: what shall be read as before.
+        least: keep a piece that they use so often; rarer ones are read in smaller pieces.
 
     Returns:
         The tokenizer with the smaller vocabulary.
@@ -39,7 +43,8 @@ def prune(tokenizer: Any, backbone: Any, texts: Iterable[str]) -> PreTrainedToke
         raise RequestError("--prune-vocabulary: the base has no WordPiece vocabulary")
     vocabulary: dict[str, int] = spec["model"]["vocab"]
     special = {token["id"] for token in spec["added_tokens"]}
-    used = _used(NoteTokenizer(tokenizer), texts) | special
+    counts = _counts(NoteTokenizer(tokenizer), texts, len(vocabulary))
+    used = set(np.flatnonzero(counts >= least).tolist()) | special
     kept = sorted(id for piece, id in vocabulary.items() if id in used or len(piece.removeprefix("##")) == 1)
     new = {old: number for number, old in enumerate(kept)}
     spec["model"]["vocab"] = {piece: new[id] for piece, id in vocabulary.items() if id in new}
@@ -60,15 +65,19 @@ def prune(tokenizer: Any, backbone: Any, texts: Iterable[str]) -> PreTrainedToke
     )
 
 
-def _used(tokenizer: NoteTokenizer, texts: Iterable[str]) -> set[int]:
-    used: set[int] = set()
-    group: list[str] = []
-    for text in texts:
-        group.append(text)
-        if len(group) == _GROUP:
-            used.update(*(tokens.ids.tolist() for tokens in tokenizer(group)))
-            group = []
-    return used.union(*(tokens.ids.tolist() for tokens in tokenizer(group)))
+def _batched(texts: Iterable[str], size: int) -> Iterator[Sequence[str]]:
+    rest = iter(texts)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+def _counts(tokenizer: NoteTokenizer, texts: Iterable[str], pieces: int) -> npt.NDArray[np.int64]:
+    """How often each piece is used, shape (pieces,)."""
+    counts = np.zeros(pieces, dtype=np.int64)
+    for group in _batched(texts, _GROUP):
+        for tokens in tokenizer(group):
+            counts += np.bincount(tokens.ids, minlength=pieces)
+    return counts
 
 
 def _renumber(processor: Any, new: dict[int, int]) -> None:

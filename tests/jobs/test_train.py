@@ -284,3 +284,14 @@ def test_a_pruned_vocabulary_reads_the_same_texts_alike(tmp_path: Path) -> None:
     assert (NoteTokenizer(reread).first, NoteTokenizer(reread).last) == (reread.cls_token_id, reread.sep_token_id)
     (unseen,) = NoteTokenizer(reread)(["hypertension"])
     assert reread.unk_token_id not in unseen.ids.tolist()
+
+
+def test_rare_pieces_are_read_in_smaller_ones() -> None:
+    folder = base_folder("shipped")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    often, once = "pneumonia", "kowalski"
+    assert len(tokenizer.tokenize(often)) == 1
+    small = prune(tokenizer, load_backbone(folder, 1), [often, often, once], least=2)
+    assert small.tokenize(often) == [often]
+    assert len(small.tokenize(once)) > len(tokenizer.tokenize(once))
+    assert small.unk_token not in small.tokenize(once)

@@ -28,6 +28,7 @@ from jobs.training.mlm.records import Records
 from jobs.training.mlm.sequences import Sequences, sequences_of, write
 from jobs.training.mlm.state import State
 from jobs.training.mlm.text import TextFile, text_files, texts
+from jobs.training.processor import suit_processor
 from jobs.training.vocabulary import prune
 from pipelines.errors import RequestError, RunError
 from transforms.clinical_bert.backends.support import pick_device
@@ -170,6 +171,8 @@ class _Training:
         self._masked = models.MaskedModel(self.model, types=uses_shapes(self.model.config.to_dict()))
         optimizer = torch.optim.AdamW(_groups(self._masked, options.weight_decay), lr=options.lr, fused=True)
         state.load_optimizer(checkpoint, optimizer)
+        if accelerator.device.type == "cpu":
+            suit_processor(self.model)
         self._wrapped, self._optimizer = accelerator.prepare(self._masked, optimizer)
         self._since: list[float] = []
         # Processes beside the first only compute.
