@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from pipelines.errors import RequestError, RunError
 from transforms import schema
 from transforms.clinical_bert.checkpoints import CheckpointError
+from transforms.clinical_bert.counts import TruncatedError
 from transforms.deid.canary import CanaryError
 from transforms.stage import NoteError, Stage, with_column
 
@@ -100,6 +102,10 @@ class Guard:
     def _rejected(self, note: pa.Table, error: Exception) -> pa.Table:
         reason = {"stage": self.stage.name, "error": type(error).__name__, "detail": describe(error)}
         log.warning("note rejected in %s: %s (%s)", reason["stage"], reason["error"], reason["detail"])
+        if isinstance(error, TruncatedError):  # the account that a stage gives of its encoder outlives the note
+            for field in self.stage.adds:
+                if field.type == schema.ENCODED:
+                    note = with_column(note, field, [asdict(error.counts)])
         return with_column(note, schema.IN_FLIGHT.field("reject"), [reason])
 
     def _complete(self, notes: pa.Table) -> pa.Table:

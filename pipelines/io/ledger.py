@@ -38,7 +38,8 @@ class Receipt:
         phi: `label`, `class` (of Safe Harbor) and `recognizer`, each with its counts of replaced spans.
         tokens: tokens that the encoder saw.
         encoded: what the encoders did for the notes written: `tagged` of the PHI tagger and `encoded` of the
-            clinical-BERT replica, each with the sums of `transforms.clinical_bert.counts.Counts`.
+            clinical-BERT replica, each with the sums of `transforms.clinical_bert.counts.Counts`; `truncated_tokens`
+            of rejected notes too.
         seconds: stage -> time spent in it.
         started: when the first stage took the split, `finished` when its tables were written (since the epoch).
         workers: who worked on it: stages, host, process id, accelerators.

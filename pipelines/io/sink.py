@@ -67,7 +67,7 @@ class Sink:
             tables=facts,
             phi=_counts(parts["phi"]) if "phi" in parts else {},
             tokens=_tokens(living),
-            encoded=_encoded(living),
+            encoded=_encoded(parcel.notes, living),
             seconds={name: round(value, 4) for name, value in parcel.seconds.items()},
             started=parcel.started,
             finished=time.time(),
@@ -96,12 +96,20 @@ def _tokens(notes: pa.Table) -> int:
     return pc.sum(notes["n_tokens"]).as_py() or 0
 
 
-def _encoded(notes: pa.Table) -> dict[str, dict[str, int]]:
-    """What the encoders did, by the column that says it."""
-    return {
-        name: {
-            field.name: pc.sum(pc.struct_field(notes[name], field.name)).as_py() or 0 for field in schema.ENCODED.fields
-        }
+def _encoded(notes: pa.Table, living: pa.Table) -> dict[str, dict[str, int]]:
+    """What the encoders did, by the column that says it.
+
+    Only `truncated_tokens` is summed over the notes that were rejected too: a note with any is.
+    """
+    sums = {
+        name: {field.name: _sum(living[name], field.name) for field in schema.ENCODED.fields}
         for name in ("tagged", "encoded")
         if name in notes.column_names
     }
+    for name, counts in sums.items():
+        counts["truncated_tokens"] = _sum(notes[name], "truncated_tokens")
+    return sums
+
+
+def _sum(structs: pa.ChunkedArray, field: str) -> int:
+    return pc.sum(pc.struct_field(structs, field)).as_py() or 0

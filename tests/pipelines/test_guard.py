@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipelines.guard import ContractError, Guard, describe
 from tests.pipelines.toys import Count
 from transforms import schema
+from transforms.clinical_bert.counts import Counts, TruncatedError
 from transforms.stage import NoteError, Resources, with_column
 
 
@@ -50,6 +51,29 @@ def test_out_of_memory_halves_the_batch_and_rejects_nothing() -> None:
     done = Guard(Count(most=3)).process(in_flight([f"note {i}" for i in range(50)]))
     assert done["reject"].null_count == 50
     assert done["n_tokens"].to_pylist() == [2] * 50
+
+
+def test_what_was_truncated_of_a_rejected_note_is_still_told() -> None:
+    counts = Counts(tokens=9, windows=1, truncated_tokens=4)
+
+    class Cutting:
+        def process(self, notes: pa.Table) -> pa.Table:
+            if "bad" in notes["text"].to_pylist():
+                raise TruncatedError(counts)
+            return with_column(notes, schema.IN_FLIGHT.field("tagged"), [asdict(Counts(tokens=1))] * notes.num_rows)
+
+        def close(self) -> None: ...
+
+    class Tagger(Count):
+        adds = schema.columns("tagged")
+
+        def open(self) -> Any:
+            return Cutting()
+
+    done = Guard(Tagger()).process(in_flight(["good", "bad", "good"]))
+    assert [r and r["error"] for r in done["reject"].to_pylist()] == [None, "TruncatedError", None]
+    assert done["tagged"].to_pylist() == [asdict(Counts(tokens=1)), asdict(counts), asdict(Counts(tokens=1))]
+    assert done["text"].to_pylist() == ["good", None, "good"]
 
 
 @settings(max_examples=60, deadline=None)

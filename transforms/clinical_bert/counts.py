@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+
+from transforms.stage import NoteError
 
 
 @dataclass
@@ -18,7 +21,8 @@ class Counts:
         pairs: of positions of one window that run through attention: the sum of the windows' squared lengths, padding
             and repeated windows left out.
         repeated_positions: that did not go through it, for they are those of repeated windows.
-        truncated_tokens: that no window covers; always zero, for one that is not would be an error.
+        truncated_tokens: of the notes, that no window owned or that the tokenizer cut off, so that no head saw them. A
+            note with any is refused (`TruncatedError`); the manifest counts them all the same.
     """
 
     tokens: int = 0
@@ -35,3 +39,24 @@ class Counts:
 
     def __sub__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, item.name) - getattr(other, item.name) for item in fields(self)))
+
+
+class TruncatedError(NoteError):
+    """Tokens of a note were not encoded. Nothing that the encoder gave of such a note is used: it is refused.
+
+    Attributes:
+        counts: what was counted of the notes of the call, `truncated_tokens` above all.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__(f"{counts.truncated_tokens} of the note's tokens were not encoded")
+        self.counts = counts
+
+    def __reduce__(self) -> tuple[type[TruncatedError], tuple[Counts]]:
+        return type(self), (self.counts,)
+
+
+def refuse_truncated(counts: Iterable[Counts]) -> None:
+    """Raises TruncatedError: tokens of one of these notes were not encoded."""
+    if (total := sum(counts, Counts())).truncated_tokens:
+        raise TruncatedError(total)

@@ -3,6 +3,9 @@
 Batches are filled by a budget of tokens, the longest windows first. A window that occurs twice is run once; a bounded
 cache serves it to later batches too. A window's states do not depend on its neighbours (that is the backend's
 promise), so results do not depend on split size, order, engine or cache.
+
+Every token must come out with a state. The tokens that no window of the plan owns are counted, and those of windows of
+which no states came; a note with any is refused (`counts.TruncatedError`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,9 +21,9 @@ import torch
 from transforms.clinical_bert.backends.base import Backend
 from transforms.clinical_bert.budget import batch_tokens, out_of_memory
 from transforms.clinical_bert.cache import StateCache
-from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.counts import Counts, refuse_truncated
 from transforms.clinical_bert.packed import Job, pack
-from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, cover, plan
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window, cover, plan, unowned
 
 _log = logging.getLogger(__name__)
 
@@ -209,28 +212,28 @@ class Encoder:
 
         Raises:
             MemoryError, torch.OutOfMemoryError: a single window does not fit.
+            TruncatedError: tokens of a note were cut off, or no window owned them.
         """
+        counts = [Counts() for _ in notes] if counts is None else counts
         bounds = [0]
         for note in notes:
             bounds.append(bounds[-1] + len(note))
         states = torch.empty((bounds[-1], self.width), dtype=self._backend.dtype, device=self._backend.device)
-        covered = [0] * len(notes)
-        jobs = [
-            job
-            for i, note in enumerate(notes)
-            for job in self._jobs(i, note, section_starts[i] if section_starts else ())
-        ]
-        for (i, window), output in self.runner.run(notes, jobs, counts):
-            # Position 0 of the output is the special token.
-            kept = output[1 + window.own_start - window.start : 1 + window.own_stop - window.start]
-            states[bounds[i] + window.own_start : bounds[i] + window.own_stop] = kept
-            covered[i] += len(kept)
+        jobs: list[Job] = []
+        for i, (note, of_note) in enumerate(zip(notes, counts, strict=True)):
+            planned = self._jobs(i, note, section_starts[i] if section_starts else ())
+            _count_planned(note, planned, of_note)
+            jobs += planned
+        refuse_truncated(counts)
+        run: set[Job] = set()
+        for job, output in self.runner.run(notes, jobs, counts):
+            i, window = job
+            states[bounds[i] + window.own_start : bounds[i] + window.own_stop] = output[window.kept]
+            run.add(job)
             if ends is not None:
                 ends[i][window] = _ends(output)
-        for i, note in enumerate(notes):
-            _check_covered(covered[i], note)
-            if counts is not None:
-                counts[i].tokens += len(note)
+        _count_lost(jobs, run, counts)
+        refuse_truncated(counts)
         return states
 
     def stream(
@@ -248,8 +251,12 @@ class Encoder:
 
         Raises:
             MemoryError, torch.OutOfMemoryError: a single window does not fit.
+            TruncatedError: as of `encode`; before a state behind the gap comes out.
         """
+        counts = Counts() if counts is None else counts
         jobs = self._jobs(0, note, section_starts)
+        _count_planned(note, jobs, counts)
+        refuse_truncated([counts])
         reached = 0
         while jobs:
             positions, n = 0, 0
@@ -257,18 +264,16 @@ class Encoder:
                 positions += jobs[n].positions
                 n += 1
             part, jobs = jobs[:n], jobs[n:]
-            found = dict(self.runner.run([note], part, None if counts is None else [counts]))
-            kept = [
-                found[job][1 + job.window.own_start - job.window.start : 1 + job.window.own_stop - job.window.start]
-                for job in part
-            ]
-            reached += sum(map(len, kept))
+            found = dict(self.runner.run([note], part, [counts]))
+            _count_lost(part, found, [counts])
+            refuse_truncated([counts])
+            kept = torch.cat([found[job][job.window.kept] for job in part])
+            reached += len(kept)
             if ends is not None:
                 ends |= {job.window: _ends(found[job]) for job in part}
-            yield torch.cat(kept)
-        _check_covered(reached, note)
-        if counts is not None:
-            counts.tokens += len(note)
+            yield kept
+        if reached != len(note):
+            raise AssertionError("windows own tokens twice")
 
     def stretches(self, note: Tokens, section_starts: Sequence[int] = ()) -> list[Stretch]:
         """What the windows of a note own, in their order."""
@@ -282,9 +287,17 @@ def _ends(states: torch.Tensor) -> WindowEnds:
     return WindowEnds(states[0].clone(), states[-1].clone())  # a view would hold on to the whole batch
 
 
-def _check_covered(covered: int, note: Tokens) -> None:
-    if covered != len(note):
-        raise AssertionError("the windows left tokens without a state")
+def _count_planned(note: Tokens, jobs: Iterable[Job], counts: Counts) -> None:
+    """Counts a note's tokens, and those that were cut off or that no window of the plan owns."""
+    counts.tokens += len(note)
+    counts.truncated_tokens += note.cut + unowned(len(note), [job.window for job in jobs])
+
+
+def _count_lost(planned: Iterable[Job], run: Container[Job], counts: Sequence[Counts]) -> None:
+    """Counts the tokens of windows that were planned, and of which no states came."""
+    for job in planned:
+        if job not in run:
+            counts[job.note].truncated_tokens += job.window.own_stop - job.window.own_start
 
 
 def _key(note: Tokens, job: Job) -> bytes:

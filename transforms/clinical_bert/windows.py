@@ -10,7 +10,7 @@ note then lies in the same windows as there, and is encoded once (`encoder.Windo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -34,6 +34,8 @@ class Tokens:
         starts, ends: character offsets (Python string indices, half open) into the note, int32.
         words: number of the word that the token is a piece of, int32, never falling.
         types: token type ids, int32; None for an encoder that reads one text without types.
+        cut: tokens of the note that the tokenizer cut off, and that are in no array. It is told to cut none; but a
+            tokenizer that others hold too may have been told otherwise since.
     """
 
     ids: npt.NDArray[np.int32]
@@ -41,6 +43,7 @@ class Tokens:
     ends: npt.NDArray[np.int32]
     words: npt.NDArray[np.int32]
     types: npt.NDArray[np.int32] | None = None
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,6 +56,19 @@ class Window(NamedTuple):
     stop: int
     own_start: int
     own_stop: int
+
+    @property
+    def kept(self) -> slice:
+        """Where what it owns stands among its states, of which the first is that of a special token."""
+        return slice(1 + self.own_start - self.start, 1 + self.own_stop - self.start)
+
+
+def unowned(n_tokens: int, windows: Iterable[Window]) -> int:
+    """How many of the tokens none of the windows both holds and owns."""
+    owned = np.zeros(n_tokens, dtype=np.bool_)
+    for start, stop, own_start, own_stop in windows:
+        owned[max(start, own_start) : min(stop, own_stop)] = True
+    return n_tokens - int(owned.sum())
 
 
 def plan(n_tokens: int, length: int, overlap: int) -> list[Window]:
@@ -149,15 +165,21 @@ class NoteTokenizer:
         return self._backend
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
-        """Tokenises each text whole: nothing is truncated."""
+        """Tokenises each text whole; were any of it truncated, its `Tokens` would say so."""
         clean = [_SURROGATES.sub("\ufffd", text) for text in texts]
-        tokens = [_tokens(encoding) for encoding in self._backend.encode_batch(clean, add_special_tokens=False)]
+        encodings = self._backend.encode_batch(clean, add_special_tokens=False)
+        tokens = [replace(_tokens(encoding), cut=self._cut(encoding)) for encoding in encodings]
         if not self.shapes:
             return tokens
         return [
             replace(of_text, types=word_shapes(text, of_text.starts, of_text.ends, of_text.words))
             for text, of_text in zip(texts, tokens, strict=True)
         ]
+
+    def _cut(self, encoding: Any) -> int:
+        """Tokens that were cut off: they lie in parts of their own, each of which repeats `stride` tokens."""
+        parts = encoding.overflowing
+        return sum(len(part.ids) - self._backend.truncation["stride"] for part in parts) if parts else 0
 
 
 def _tokens(encoding: Any) -> Tokens:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import random
 from typing import Any
 
@@ -10,7 +11,7 @@ from transformers import BertModel
 
 from tests.transforms.clinical_bert import tiny
 from tests.transforms.clinical_bert.reference import OneByOne
-from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.counts import Counts, TruncatedError
 from transforms.clinical_bert.encoder import Encoder
 from transforms.clinical_bert.packed import Job, Packed
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens, Window
@@ -193,16 +194,77 @@ def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
     assert enc.runner.budget == 4096
 
 
-def test_a_backend_that_loses_tokens_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_that_no_window_owns_are_counted_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 60 tokens the first window of 32 owns 30; the other plans lose one token, one that it does not hold, and two
+    of which another is owned twice."""
+    plans = {
+        30: [Window(28, 60, 30, 60)],
+        1: [Window(0, 32, 0, 30), Window(28, 60, 30, 59)],
+        2: [Window(0, 30, 0, 30), Window(32, 60, 30, 60)],
+        3: [Window(0, 32, 0, 32), Window(28, 60, 30, 57)],
+    }
+    for lost, windows in plans.items():
+        enc, tokenize, _ = encoder(window=34, overlap=4)
+        notes = tokenize(["fever chest pain", "pain " * 60])
+        monkeypatch.setattr(
+            "transforms.clinical_bert.encoder.cover",
+            lambda tokens, *_, windows=windows: windows if len(tokens) == 60 else [Window(0, 3, 0, 3)],
+        )
+        counts = [Counts(), Counts()]
+        with pytest.raises(TruncatedError, match=f"^{lost} of the note's tokens were not encoded$") as caught:
+            enc.encode(notes, counts=counts)
+        assert [of_note.truncated_tokens for of_note in counts] == [0, lost]
+        assert (caught.value.counts.tokens, caught.value.counts.truncated_tokens) == (63, lost)
+        with pytest.raises(TruncatedError):
+            enc.encode(notes)
+        assert len(enc.encode(notes[:1])) == 3
+        streamed = Counts()
+        with pytest.raises(TruncatedError):
+            next(enc.stream(notes[1], counts=streamed))
+        assert (streamed.truncated_tokens, streamed.windows) == (lost, 0)
+
+
+def test_tokens_of_windows_that_were_planned_and_not_run_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    enc, tokenize, _ = encoder(window=34, overlap=4)
+    (note,) = tokenize(["pain " * 60])
+    real = type(enc.runner).run
+    monkeypatch.setattr(type(enc.runner), "run", lambda *of_call: list(real(*of_call))[:1])  # of two windows
+    for work in (lambda counts: enc.encode([note], counts=[counts]), lambda counts: list(enc.stream(note, (), counts))):
+        counts = Counts()
+        with pytest.raises(TruncatedError):
+            work(counts)
+        assert counts.truncated_tokens == 30
+
+
+def test_a_window_that_owns_tokens_of_another_is_no_stream() -> None:
+    enc, tokenize, _ = encoder(window=34, overlap=4)
+    (note,) = tokenize(["pain " * 60])
+    enc._jobs = lambda *_: [Job(0, Window(0, 32, 0, 31)), Job(0, Window(28, 60, 30, 60))]  # type: ignore[method-assign]
+    with pytest.raises(AssertionError, match="twice"):
+        list(enc.stream(note))
+
+
+@pytest.mark.parametrize("stride", [0, 5])
+@pytest.mark.parametrize("direction", ["left", "right"])
+def test_what_a_tokenizer_cuts_off_is_counted_and_refused(stride: int, direction: str) -> None:
     enc, tokenize, _ = encoder()
-    monkeypatch.setattr(
-        "transforms.clinical_bert.encoder.cover", lambda tokens, *_: [Window(0, len(tokens), 0, len(tokens) - 1)]
+    tokenize.backend.enable_truncation(20, stride=stride, direction=direction)  # as another holder of it may
+    notes = tokenize(["pain " * 20, "fever " * 77])
+    assert [(len(note), note.cut) for note in notes] == [(20, 0), (20, 57)]
+    counts = [Counts(), Counts()]
+    with pytest.raises(TruncatedError):
+        enc.encode(notes, counts=counts)
+    assert [of_note.truncated_tokens for of_note in counts] == [0, 57]
+    with pytest.raises(TruncatedError):
+        next(enc.stream(notes[1]))
+
+
+def test_what_was_truncated_survives_a_process_border() -> None:
+    error = pickle.loads(pickle.dumps(TruncatedError(Counts(tokens=9, truncated_tokens=2))))
+    assert (str(error), error.counts) == (
+        "2 of the note's tokens were not encoded",
+        Counts(tokens=9, truncated_tokens=2),
     )
-    notes = tokenize(["fever chest pain"])
-    with pytest.raises(AssertionError, match="without a state"):
-        enc.encode(notes)
-    with pytest.raises(AssertionError, match="without a state"):
-        list(enc.stream(notes[0]))
 
 
 def test_jobs_of_the_runner_hold_the_special_tokens() -> None:

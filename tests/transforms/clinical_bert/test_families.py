@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.transforms.clinical_bert import families
 from transforms.clinical_bert.checkpoints import CheckpointError, positions, resolve
+from transforms.clinical_bert.counts import TruncatedError
 from transforms.clinical_bert.heads.tokens import TokenHead, TokenOptions
 from transforms.clinical_bert.heads.words import UnreadTextError, first_unread, text_words
 from transforms.clinical_bert.replica import Replica
@@ -127,7 +128,7 @@ def test_a_window_that_is_not_read_raises(built: dict[str, Path], monkeypatch: p
     with open_replica(built["Bert"]) as model:
         monkeypatch.setattr("transforms.clinical_bert.windows.plan", leaky)
         model.annotate(["pain " * 20])
-        with pytest.raises(AssertionError, match="without a state"):
+        with pytest.raises(TruncatedError, match="were not encoded"):
             model.annotate(["pain " * 20, "pain " * 300])
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tests.transforms.clinical_bert import families
 from transforms.clinical_bert.checkpoints import CheckpointError, resolve
 from transforms.clinical_bert.checkpoints.plm_icd import CHUNK
-from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.counts import Counts, TruncatedError
 from transforms.clinical_bert.heads import plm_icd
 from transforms.clinical_bert.heads.plm_icd import PlmIcd
 from transforms.clinical_bert.replica import Replica
@@ -159,6 +159,16 @@ def test_the_account_of_the_encoder(tmp_path: Path) -> None:
     counts = Counts()
     annotate(opened(save(tmp_path), masked=False), [text_of(300)], [counts])
     assert (counts.tokens, counts.windows, counts.positions, counts.padding) == (300, 3, 3 * CHUNK, 3 * CHUNK - 302)
+    assert counts.truncated_tokens == 0
+
+
+def test_what_the_tokenizer_cuts_off_is_counted_and_refused(tmp_path: Path) -> None:
+    model = opened(save(tmp_path), masked=True)
+    model.tokenizer.backend.enable_truncation(100)
+    counts = Counts()
+    with pytest.raises(TruncatedError):
+        annotate(model, [text_of(300)], [counts])
+    assert counts.truncated_tokens == 200
 
 
 @pytest.mark.parametrize("masked", [True, False])

@@ -1,28 +1,23 @@
 """Encoders as ONNX graphs, exported once and kept under a cache folder.
 
 A graph is found by the hash of what it is made of: the checkpoint's config and weights, and the versions that export
-and quantise. It is written into a folder of its own beside its final place and renamed, so that other processes see
-all of it or nothing; before it is used, its files are compared with their hashes, and a broken one is made again.
+and quantise. Its files are compared with their hashes before it is used (`kept`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import logging
-import os
-import shutil
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import torch
-from filelock import FileLock
 
+from transforms.clinical_bert.backends.kept import kept, sha256
 from transforms.clinical_bert.backends.precision import BackendError, check_exportable
 from transforms.clinical_bert.checkpoints.configs import model_type, positions
 from transforms.clinical_bert.checkpoints.converting import cache_folder
@@ -38,10 +33,7 @@ Weights = Literal["fp32", "int8"]
 
 _FORM: Final = 1
 """Raised when graphs are made in another way, so that kept ones are not taken."""
-_HASHES: Final = "files.json"
 _PACKAGES: Final = ("torch", "transformers", "onnx", "onnxscript")
-
-_log = logging.getLogger(__name__)
 
 
 def graphs_folder() -> Path:
@@ -66,49 +58,14 @@ def graph(folder: Path, weights: Weights) -> Path:
     check_exportable(model_type(read_json(folder / "config.json")))
     place = graphs_folder() / _key(folder, weights)
     if weights == "int8":
-        return _kept(place, lambda into: _quantize(graph(folder, "fp32"), into / GRAPH))
-    return _kept(place, lambda into: _export(folder, into / GRAPH))
-
-
-def _kept(place: Path, make: Callable[[Path], None]) -> Path:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{place}.lock"):  # replicas that start together do the work once
-        if place.is_dir():
-            if _whole(place):
-                return place / GRAPH
-            _log.warning("the cached graph %s is damaged: it is made again", place.name)
-            shutil.rmtree(place)
-        made = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
-        try:
-            make(made)
-            (made / _HASHES).write_text(json.dumps(_hashes(made)))
-            os.replace(made, place)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    return place / GRAPH
-
-
-def _whole(place: Path) -> bool:
-    try:
-        expected = json.loads((place / _HASHES).read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(expected) and expected == _hashes(place)
-
-
-def _hashes(place: Path) -> dict[str, str]:
-    return {path.name: _hash(path) for path in sorted(place.iterdir()) if path.name != _HASHES}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return kept(place, lambda into: _quantize(graph(folder, "fp32"), into / GRAPH)) / GRAPH
+    return kept(place, lambda into: _export(folder, into / GRAPH)) / GRAPH
 
 
 def _key(folder: Path, weights: Weights) -> str:
     packages = (*_PACKAGES, "onnxruntime") if weights == "int8" else _PACKAGES
     parts = [str(_FORM), weights, *(f"{name} {importlib.metadata.version(name)}" for name in packages)]
-    parts += [_hash(path) for path in (folder / "config.json", *weight_files(folder))]
+    parts += [sha256(path) for path in (folder / "config.json", *weight_files(folder))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -36,7 +36,7 @@ from transforms.clinical_bert.backends.support import choose
 from transforms.clinical_bert.checkpoints import CheckpointError, read_json, weight_files
 from transforms.clinical_bert.checkpoints.loading import load_encoder, load_tokenizer
 from transforms.clinical_bert.checkpoints.plm_icd import CHUNK, attention_names, codes
-from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.counts import Counts, refuse_truncated
 from transforms.clinical_bert.heads.icd import IcdHead, LabelAttention
 from transforms.clinical_bert.packed import Packed
 from transforms.clinical_bert.windows import Tokens
@@ -163,6 +163,9 @@ class PlmIcd:
             texts: the notes.
             sections: of each note; they are not asked for.
             counts: of each note, to which this pass is added.
+
+        Raises:
+            TruncatedError: tokens of a note were cut off, or are in no chunk.
         """
         notes = zip(texts, tokens, counts, strict=True)
         return {self._name: [self._head.codes(text, note, self._chunks(note, count)) for text, note, count in notes]}
@@ -171,11 +174,14 @@ class PlmIcd:
         ids = np.concatenate([[self.tokenizer.first], tokens.ids, [self.tokenizer.last]]).astype(np.int64)
         chunks = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)] if len(tokens) else []
         padding = 0 if self._masked else len(chunks) * CHUNK - len(ids)
+        counts.truncated_tokens += tokens.cut
         if chunks:
             counts.tokens += len(tokens)
+            counts.truncated_tokens += len(ids) - sum(map(len, chunks))
             counts.windows += len(chunks)
             counts.positions += len(ids) + padding
             counts.padding += padding
+        refuse_truncated([counts])
         if len(chunks) > _HELD:
             return Chunks(partial(self._run, chunks), len(tokens))
         states = list(self._run(chunks))
@@ -183,7 +189,11 @@ class PlmIcd:
 
     def _run(self, chunks: Sequence[Ids]) -> Iterator[torch.Tensor]:
         for at in range(0, len(chunks), _BATCH):
-            yield from self._encode(chunks[at : at + _BATCH])
+            part = chunks[at : at + _BATCH]
+            for chunk, states in zip(part, self._encode(part), strict=True):
+                if len(states) < len(chunk):
+                    raise AssertionError("a chunk came back without some of its states")
+                yield states
 
 
 def _unpadded(backend: Backend, chunks: Sequence[Ids]) -> Iterator[torch.Tensor]:

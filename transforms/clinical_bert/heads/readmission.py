@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.counts import Counts, refuse_truncated
 from transforms.clinical_bert.encoder import WindowRunner
 from transforms.clinical_bert.heads.base import EncodedNotes, mean_states
 from transforms.clinical_bert.packed import Job
-from transforms.clinical_bert.windows import Tokens, Window, plan
+from transforms.clinical_bert.windows import Tokens, Window, plan, unowned
 from transforms.readmission import Calibration, Chunk, chunk_spans
 
 
@@ -96,7 +96,11 @@ class ChunkClassifier:
             texts: the notes.
             notes: their tokens.
             counts: of each note, to which this pass is added.
+
+        Raises:
+            TruncatedError: tokens of a chunk were cut off, or no window owned them.
         """
+        counts = [Counts() for _ in notes] if counts is None else counts
         jobs: list[Job] = []
         chunk_of: dict[Job, int] = {}
         scores: list[list[list[float]]] = []
@@ -105,14 +109,22 @@ class ChunkClassifier:
             chunks = token_chunks(text, tokens)
             chunks_of.append(chunks)
             scores.append([[] for _ in chunks])
-            if counts is not None:
-                counts[i].tokens += sum(chunk.last - chunk.first for chunk in chunks)
+            counts[i].tokens += sum(chunk.last - chunk.first for chunk in chunks)
             for number, (_, _, first, last) in enumerate(chunks):
                 for w in plan(last - first, self._runner.room, self._overlap):
                     job = Job(i, Window(first + w.start, first + w.stop, first + w.own_start, first + w.own_stop))
                     chunk_of[job] = number
                     jobs.append(job)
-        logits = {job: self._tail(states) for job, states in self._runner.run(notes, jobs, counts)}
+        logits: dict[Job, torch.Tensor] = {}
+        run: list[list[Window]] = [[] for _ in notes]
+        for job, states in self._runner.run(notes, jobs, counts):
+            logits[job] = self._tail(states)
+            run[job.note].append(job.window)
+        for note, windows, chunks, of_note in zip(notes, run, chunks_of, counts, strict=True):
+            # What the method leaves out of the chunks, a short rest, is not read and not missed.
+            wanted = [Window(chunk.first, chunk.last, chunk.first, chunk.last) for chunk in chunks]
+            of_note.truncated_tokens += note.cut + unowned(len(note), windows) - unowned(len(note), wanted)
+        refuse_truncated(counts)
         # By place, not by the order in which batches end: the sum must not depend on the batches.
         positive = _positive(torch.stack([logits[job] for job in jobs])).tolist() if jobs else []  # one copy
         for job, score in zip(jobs, positive, strict=True):

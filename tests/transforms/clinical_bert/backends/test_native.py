@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +128,70 @@ def test_it_is_compiled_once_and_kept(
         assert library.problem() is None, "what is kept needs no compiler"
     assert caplog.text.count("compiling the native layers") == 1
     assert loaded == [loaded[0]] * 3
-    assert [path.suffix for path in (tmp_path / "native").iterdir() if path.suffix != ".lock"] == [".so"]
+    assert [path.suffix for path in (tmp_path / "native").iterdir()].count("") == 1
+    assert {path.suffix for path in (tmp_path / "native").iterdir()} == {"", ".lock"}
+
+
+_LOAD = """
+import torch
+from transforms.clinical_bert.backends.native import library
+print(library.problem(), hasattr(torch.ops.notemill_native, "encode"))
+"""
+
+
+@computes
+@pytest.mark.parametrize("damage", ["cut short", "noise", "empty", "gone", "without hashes", "other hashes"])
+def test_a_damaged_library_is_compiled_again_and_never_loaded(tmp_path: Path, damage: str) -> None:
+    """In a process of its own, which a library that is cut short kills (signal 7) where it is loaded."""
+    assert library.problem() is None
+    whole = library._place()
+    place = tmp_path / "native" / whole.name
+    shutil.copytree(whole, place)
+    kept, hashes = place / library.LIBRARY, place / "files.json"
+    content = kept.read_bytes()
+    if damage == "cut short":
+        kept.write_bytes(content[: len(content) // 2])
+    elif damage == "noise":
+        kept.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
+    elif damage == "empty":
+        kept.write_bytes(b"")
+    elif damage == "gone":
+        kept.unlink()
+    elif damage == "without hashes":
+        hashes.unlink()
+    else:
+        hashes.write_text('{"layers.so": "0"}')
+    # A compiler that takes no half minute: it writes what a real one has written.
+    compiler = tmp_path / "c++"
+    compiler.write_text(
+        "#!/bin/sh\necho compiled >> $0.log\nwhile [ $1 != -o ]; do shift; done\n"
+        f"cp {shlex.quote(str(whole / library.LIBRARY))} $2\n"
+    )
+    compiler.chmod(0o755)
+    found = subprocess.run(
+        [sys.executable, "-c", _LOAD],
+        env=os.environ | {"NOTEMILL_CACHE": str(tmp_path), "CXX": str(compiler)},
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (0, "None True\n"), found.stderr
+    assert Path(f"{compiler}.log").read_text() == "compiled\n"
+    assert "damaged: it is made again" in found.stderr
+    assert kept.read_bytes() == content
+
+
+@computes
+@pytest.mark.usefixtures("anew")
+def test_a_damaged_library_without_a_compiler_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "native" / library._place().name
+    place.mkdir(parents=True)
+    (place / library.LIBRARY).write_bytes(b"\x7fELF")
+    monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
+    monkeypatch.setattr(library, "compiler", lambda: None)
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: pytest.fail(f"{path} is loaded"))
+    assert "needs a C++ compiler" in str(library.problem())
 
 
 @pytest.mark.usefixtures("anew")
@@ -139,7 +207,7 @@ def test_a_compiler_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("NOTEMILL_CACHE", str(tmp_path))
     monkeypatch.setenv("CXX", "false")
     assert "cannot be compiled with false: a C++20 compiler" in str(library.problem())
-    assert not list((tmp_path / "native").glob("*.so"))
+    assert [path.suffix for path in (tmp_path / "native").iterdir()] == [".lock"]
     library.problem.cache_clear()
     monkeypatch.setenv("CXX", "no-such-compiler -O9")
     assert "cannot be compiled with no-such-compiler: a C++20 compiler" in str(library.problem())
