@@ -41,6 +41,10 @@ app.add_typer(models_app, name="models")
 bench = typer.Typer(help="Measure speed, beside others in the same run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
+Memory = Annotated[
+    str | None, typer.Option(help="Most memory of DuckDB, as 4GB; default: 80% of the machine's. The rest is spilt.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of DuckDB; default: one for each core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for machines.")]
 
 
@@ -414,6 +418,25 @@ def feed(
         sys.stdout.write(json.dumps(result) + "\n")
     else:
         feeding.show(result, Console())
+
+
+@app.command(epilog="Example: notemill cohort --run out/ --definition cohort.toml --output cohort/")
+def cohort(
+    run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
+    definition: Annotated[str, typer.Option(help="The cohort's definition, TOML; see README.")],
+    output: Annotated[str, typer.Option(help="Folder for members, attrition and evidence; any fsspec URI.")],
+    memory: Memory = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Find the patients of a run who fit a definition, with attrition and evidence."""
+    from jobs import cohort as building
+
+    result = building.run(run, definition, output, memory=memory, threads=threads)
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+    else:
+        building.show(result, output, Console())
 
 
 @app.command(epilog="Example: notemill look --run out/ --rows 5")

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.errors import RequestError
+from pipelines.errors import RequestError, nearest
 from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
 from transforms.icd.table import SHIPPED
@@ -337,9 +337,9 @@ def known_keys(model: type[BaseModel] = Job, prefix: str = "") -> list[str]:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     names = list(known)
-    match = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    if not match:
-        # `split_row` under a wrong table, or a bare key of a table: compare the last parts.
-        tails = {name.rpartition(".")[2]: name for name in names}
-        match = [tails[tail] for tail in difflib.get_close_matches(word.rpartition(".")[2], tails, n=1, cutoff=0.5)]
-    return f"; did you mean {match[0]}?" if match else ""
+    if hint := nearest(word, names):
+        return hint
+    # `split_row` under a wrong table, or a bare key of a table: compare the last parts.
+    tails = {name.rpartition(".")[2]: name for name in names}
+    match = difflib.get_close_matches(word.rpartition(".")[2], tails, n=1, cutoff=0.5)
+    return f"; did you mean {tails[match[0]]}?" if match else ""

@@ -94,6 +94,24 @@ class RunTables:
             units.append(Unit(split, _digest(every), {_READMISSION: size}))
         return tuple(units)
 
+    @property
+    def uri(self) -> str:
+        """Where the run lies."""
+        return self._folder.uri
+
+    @property
+    def is_local(self) -> bool:
+        return self._folder.is_local
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """The content of `_run.json`; empty where the run is not complete."""
+        return Ledger(self._folder).manifest() or {}
+
+    def files(self, table: str) -> list[str]:
+        """The paths, within the run's file system, of a table's files of all units; not those of older attempts."""
+        return [self._folder.path(f"{table}/{part_name(unit.id)}") for unit in self.units if table in unit.sizes]
+
     def open(self, unit: Unit) -> UnitTables:
         """The unit's tables, read when they are asked for."""
         return UnitTables(self._folder, unit)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,19 @@ class Folder:
             folder.mkdir(parents=True, exist_ok=True)
         temporary.touch(0o600 if private else 0o666)
         temporary.write_bytes(data)
+        os.replace(temporary, target)
+
+    def put_file(self, name: str, source: Path) -> None:
+        """Publishes a local file, of any size, under this name; the source may be gone afterwards."""
+        fs, _ = self._opened
+        if not self.is_local:
+            fs.put_file(str(source), self.path(name))
+            return
+        target = Path(self.path(name))
+        temporary = Path(self.path(TEMPORARY)) / f"{target.name}.{uuid.uuid4().hex}"
+        for folder in (target.parent, temporary.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, temporary)  # another disk, perhaps
         os.replace(temporary, target)
 
     def get(self, name: str) -> bytes | None:

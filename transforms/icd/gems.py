@@ -21,6 +21,12 @@ def icd9_of(code: str) -> tuple[str, ...]:
     return tuple(_dotted(target) for target in _shipped().get(code.replace(".", ""), ()))
 
 
+@lru_cache(maxsize=1)
+def icd9_codes() -> frozenset[str]:
+    """Every code of ICD-9-CM, with its dot, that the mapping gives."""
+    return frozenset(_dotted(target) for targets in _shipped().values() for target in targets)
+
+
 def _dotted(plain: str) -> str:
     """ICD-9-CM's dot stands after three characters, of an E code after four."""
     whole = 4 if plain.startswith("E") else 3

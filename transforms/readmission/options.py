@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final, Literal
+
+from transforms.note_types import is_one_of
 
 ALL: Final = "all"
 DISCHARGE: Final = "discharge"
@@ -19,7 +20,6 @@ DISCHARGE_TYPES: Final = ("DS", "discharge", "discharge note", "discharge summar
 
 _HOURS: Final = re.compile(r"([1-9]\d*)h")
 _MOST_HOURS: Final = 24 * 366
-_GAPS: Final = re.compile(r"[\s_]+")
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,4 @@ class ReadmissionOptions:
 
     def is_discharge(self, note_type: str) -> bool:
         """Whether a note of this type is a discharge summary."""
-        plain = _plain(note_type)
-        return any(fnmatchcase(plain, _plain(pattern)) for pattern in self.discharge_types)
-
-
-def _plain(text: str) -> str:
-    return _GAPS.sub(" ", text).strip().casefold()
+        return is_one_of(note_type, self.discharge_types)
