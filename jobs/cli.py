@@ -439,6 +439,27 @@ def cohort(
         building.show(result, output, Console())
 
 
+@app.command(epilog="Example: notemill diff monday/ tuesday/ --cohort cohort.toml --json")
+def diff(
+    first: Annotated[str, typer.Argument(help="Output of a run; any fsspec URI.", metavar="RUN_A")],
+    second: Annotated[str, typer.Argument(help="Output of another run over the same notes.", metavar="RUN_B")],
+    cohort: Annotated[str | None, typer.Option(help="A cohort's definition, whose members are compared too.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Most examples of each change.")] = 5,
+    tolerance: Annotated[float, typer.Option(min=0, help="Scores that differ by no more are the same.")] = 0.001,
+    memory: Memory = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what changed between two runs: entities, codes, scores and members, with examples by id and offset."""
+    from jobs import diff as comparing
+
+    found = comparing.run(first, second, cohort, examples=examples, tolerance=tolerance, memory=memory, threads=threads)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        comparing.show(found, Console())
+
+
 @app.command(epilog="Example: notemill look --run out/ --rows 5")
 def look(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
