@@ -394,26 +394,48 @@ def bench_encoder(
 
 @app.command(epilog="Example: notemill feed --run out/ --to duckdb://notes.duckdb --tables notes,entities")
 def feed(
-    run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
     to: Annotated[
         str,
         typer.Option(
-            help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://… or clickhouse://HOST/DATABASE."
+            help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://… or "
+            "clickhouse://HOST/DATABASE; omop:// before any of them: the OMOP Common Data Model."
         ),
     ],
+    run: Annotated[str | None, typer.Option(help="Output of a run; any fsspec URI.")] = None,
     tables: Annotated[
         str | None, typer.Option(help="Comma-separated; default: all but the restricted phi and crosswalk.")
     ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Feed the finished splits of a run that is not complete.")
     ] = False,
+    vocabulary: Annotated[
+        str | None, typer.Option(help="For omop://: folder of a download of Athena (CONCEPT.csv).")
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(help="For omop://: folder of the crosswalk of integer keys, restricted; default: the run's own."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Feed nothing: look whether an omop:// target conforms to its model.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Deliver a run's tables to a warehouse, each split once. Stopped, the same command goes on where it was."""
     from jobs import feed as feeding
 
+    if check:
+        if unused := [name for name, given in (("--run", run), ("--tables", tables), ("--keys", keys)) if given]:
+            raise RequestError(f"--check looks at the target alone: leave {', '.join(unused)} out")
+        checked = feeding.check(to)
+        if as_json:
+            sys.stdout.write(json.dumps(checked) + "\n")
+        else:
+            feeding.show_check(checked, Console())
+        raise SystemExit(0 if checked["conforms"] else 1)
+    if run is None:
+        raise RequestError("give --run, the output of a run to feed, or --check")
     chosen = [name.strip() for name in tables.split(",")] if tables is not None else None
-    result = feeding.run(run, to, chosen, partial=partial)
+    result = feeding.run(run, to, chosen, partial=partial, vocabulary=vocabulary, keys=keys)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     else:

@@ -30,7 +30,7 @@ class Fed:
     Attributes:
         rows: table -> rows delivered now.
         splits: delivered now, to one table at least; `before` were held by every table already.
-        remarks: what the store has to say of it.
+        remarks: what mapping and store have to say of it.
     """
 
     run_id: str
@@ -61,6 +61,7 @@ def feed(
     specs = mapping.tables(run.tables)
     try:
         store.prepare(specs)
+        mapping.begin(store, specs)
         receipts = {unit.id: unit.receipt for unit in run.units}
         held = {spec.name: store.delivered(spec.name, run.run_id, receipts) for spec in specs}
     except RequestError:
@@ -78,12 +79,13 @@ def feed(
     for batch in _batches(pending, batch_bytes):
         opened = [(run.open(unit), tables) for unit, tables in batch]
         parts = [part for spec in specs if (part := _part(run.run_id, mapping, spec, opened)) is not None]
+        mapping.settle()
         store.deliver(parts)
         for part in parts:
             fed.rows[part.spec.name] += part.rows.num_rows
         fed.splits += len(batch)
         advance(fed.splits, len(pending))
-    fed.remarks.extend(store.remarks)
+    fed.remarks.extend([*mapping.remarks, *store.remarks])
     return fed
 
 

@@ -13,14 +13,21 @@ import pyarrow as pa
 
 from pipelines.errors import RequestError
 from pipelines.feed.run_tables import UnitTables
-from pipelines.feed.store import TableSpec
+from pipelines.feed.store import Store, TableSpec
 from transforms import schema
 
 _KEYS: Final = {"readmission": "encounter_id"}  # of all others the note
 
 
 class Mapping(Protocol):
-    """Makes the warehouse's tables of a run's."""
+    """Makes the warehouse's tables of a run's.
+
+    Attributes:
+        remarks: what a person should know of what became of the rows.
+    """
+
+    @property
+    def remarks(self) -> Sequence[str]: ...
 
     def tables(self, present: Sequence[str]) -> tuple[TableSpec, ...]:
         """The tables to deliver.
@@ -31,6 +38,18 @@ class Mapping(Protocol):
         Raises:
             RequestError: a table was asked for that the run does not have.
         """
+        ...
+
+    def begin(self, store: Store, specs: Sequence[TableSpec]) -> None:
+        """Looks at the store once its tables are there, and nothing is delivered yet.
+
+        Raises:
+            RequestError: what the tables hold does not go with what would be delivered.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Called when rows are made and not yet delivered, to keep for good what they rest on."""
         ...
 
     def rows(self, spec: TableSpec, unit: UnitTables) -> pa.Table:
@@ -49,17 +68,27 @@ class PlainTables:
         chosen: tables to deliver; None for all that are not restricted.
     """
 
+    remarks: Sequence[str] = ()
+
     def __init__(self, chosen: Sequence[str] | None = None) -> None:
         self._chosen = chosen
 
     def tables(self, present: Sequence[str]) -> tuple[TableSpec, ...]:
         chosen = [name for name in present if name not in schema.RESTRICTED] if self._chosen is None else self._chosen
+        if unknown := [name for name in chosen if name not in schema.TABLES]:
+            raise RequestError(f"unknown table {', '.join(unknown)}; there are {', '.join(schema.TABLES)}")
         if lacking := [name for name in chosen if name not in present]:
             raise RequestError(f"the run has no table {', '.join(lacking)}; it has {', '.join(present)}")
         return tuple(
             TableSpec(name, schema.TABLES[name], _KEYS.get(name, "note_id"), reads=(name,), by_split=name == "rejects")
             for name in dict.fromkeys(chosen)
         )
+
+    def begin(self, store: Store, specs: Sequence[TableSpec]) -> None:
+        """Any rows go with these."""
+
+    def settle(self) -> None:
+        """Rows rest on nothing else."""
 
     def rows(self, spec: TableSpec, unit: UnitTables) -> pa.Table:
         return unit.table(spec.name)

@@ -28,11 +28,13 @@ class Unit:
     Attributes:
         receipt: SHA-256 of its receipt; of `readmission`, of all receipts.
         sizes: table -> bytes of its part file.
+        finished: when it was (seconds since the epoch).
     """
 
     id: str
     receipt: str
     sizes: Mapping[str, int]
+    finished: float
 
 
 class RunTables:
@@ -40,6 +42,7 @@ class RunTables:
 
     Attributes:
         run_id: the run's.
+        version: of the Notemill that made it.
         complete: whether every split is there, every row accounted for.
         units: the finished splits in the order of their ids; last, of a complete run, `readmission`.
         tables: the tables that the run has, in the order of `schema.TABLES`.
@@ -55,6 +58,7 @@ class RunTables:
         if plan is None:
             raise RequestError(f"{uri} holds no run: give the --output of notemill run")
         self.run_id: str = plan["run_id"]
+        self.version: str = plan["version"]
         receipts = {split: receipt for split, receipt in ledger.receipts().items() if receipt.balanced}
         manifest = ledger.manifest()
         lacking = _lacking(manifest, receipts) or (self._lacking_admissions(manifest) if manifest else "")
@@ -85,13 +89,19 @@ class RunTables:
 
     def _units(self, receipts: Mapping[str, Receipt]) -> tuple[Unit, ...]:
         units = [
-            Unit(split, _digest(receipt.to_json()), {name: facts["bytes"] for name, facts in receipt.tables.items()})
+            Unit(
+                split,
+                _digest(receipt.to_json()),
+                {name: facts["bytes"] for name, facts in receipt.tables.items()},
+                receipt.finished,
+            )
             for split, receipt in sorted(receipts.items())
         ]
+        finished = max((unit.finished for unit in units), default=0.0)
         every = "".join(unit.receipt for unit in units)
         for name, size in self._admissions.items() if self.complete else ():
             split = name.removeprefix("part-").removesuffix(".parquet")
-            units.append(Unit(split, _digest(every), {_READMISSION: size}))
+            units.append(Unit(split, _digest(every), {_READMISSION: size}, finished))
         return tuple(units)
 
     @property

@@ -12,7 +12,7 @@ miss rows until the feed goes on, but never sees one twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
@@ -27,7 +27,7 @@ class TableSpec:
     """A table of the warehouse.
 
     Attributes:
-        fields: its columns, `run_id` among them.
+        fields: its columns. A store makes those not nullable `not null`, and keeps to `length_of` where its text can.
         key: the column by which rows are replaced: rows of a note that comes again go.
         reads: tables of the run that it is made of; a split without one of them has nothing for it.
         by_split: rows belong to a split of a run, not to a key alone: within a run, those of a split that is delivered
@@ -86,6 +86,10 @@ class Store(Protocol):
         """
         ...
 
+    def holds_rows(self, table: str) -> bool:
+        """Whether a table that was prepared has any row, whoever put it there."""
+        ...
+
     def deliver(self, parts: Sequence[Part]) -> None:
         """Replaces rows and records it; see the module's docstring. Parts are of different tables.
 
@@ -97,6 +101,43 @@ class Store(Protocol):
     def close(self) -> None:
         """Lets go of the warehouse."""
         ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as a warehouse declares it.
+
+    Attributes:
+        kind: as Arrow calls its type; None for one that no table of ours has.
+        told: the warehouse's own name of the type.
+        length: characters that text may have; None where none is declared.
+    """
+
+    name: str
+    kind: pa.DataType | None
+    told: str
+    nullable: bool = True
+    length: int | None = None
+
+    @staticmethod
+    def of(field: pa.Field) -> Column:
+        """The column of a warehouse that declares by Arrow."""
+        return Column(field.name, field.type, str(field.type), field.nullable, length_of(field))
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table as it lies in a warehouse; its rows are read once."""
+
+    columns: Sequence[Column]
+    batches: Iterator[pa.RecordBatch]
+
+
+Look = Callable[[str], StoredTable | None]
+"""Gives the table of a name, or None where there is none."""
+
+BATCH_ROWS: Final = 50_000
+"""Rows of a batch where a warehouse lets choose."""
 
 
 def condition(part: Part, keys: str, quote: str = '"') -> str:
@@ -116,6 +157,19 @@ def condition(part: Part, keys: str, quote: str = '"') -> str:
 def literal(value: object) -> str:
     """A key as a literal of standard SQL: a string, or a whole number."""
     return str(int(value)) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+_LENGTH: Final = b"length"
+
+
+def with_length(field: pa.Field, characters: int) -> pa.Field:
+    """A column of text that holds so many characters at most."""
+    return field.with_metadata({_LENGTH: str(characters).encode()})
+
+
+def length_of(field: pa.Field) -> int | None:
+    """How many characters a column of text may hold; None for any number."""
+    return int(field.metadata[_LENGTH]) if field.metadata and _LENGTH in field.metadata else None
 
 
 def conform(rows: pa.Table, fields: pa.Schema) -> pa.Table:

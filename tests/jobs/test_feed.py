@@ -12,8 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.feed.targets import STORES, shown
+from pipelines.feed.targets import MODELS, STORES, shown
 from tests.jobs.conftest import Run
+from tests.pipelines.feed.omop import athena
 from tests.pipelines.feed.postgresql import binaries
 from tests.pipelines.feed.runs import expected, make_run
 from tests.pipelines.feed.warehouses import PostgreSQL
@@ -114,10 +115,73 @@ def test_a_missing_package_is_told(notemill: Run, run: str, tmp_path: Path, monk
     assert packages.keys() == STORES.keys() - {"chdb"}
     for scheme, package in packages.items():
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, f"pipelines.feed.stores.{scheme}", raising=False)
+        for module in (scheme, "files"):
+            monkeypatch.delitem(sys.modules, f"pipelines.feed.stores.{module}", raising=False)
         status, _, err = notemill("feed", "--run", run, "--to", f"{scheme}://{tmp_path}/x")
         assert (status, err.count("\n")) == (2, 1)
         assert f"{scheme}:// needs the package {package}, which is not installed: pip install 'notemill[feeds]'" in err
+
+
+def test_omop_and_its_check(notemill: Run, run: str, tmp_path: Path) -> None:
+    place = f"omop://duckdb://{tmp_path}/cdm.duckdb"
+    status, out, err = notemill("feed", "--run", run, "--to", place, "--keys", f"{tmp_path}/keys", "--json")
+    assert (status, err) == (0, "")
+    fed = json.loads(out)["rows"]
+    assert fed == {
+        "note": 12,
+        "note_nlp": expected(run)["entities"].total(),
+        "condition_occurrence": 0,  # the notes have no time
+    }
+    status, out, err = notemill("feed", "--check", "--to", place, "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {"target": place, "conforms": True, "rows": fed, "findings": []}
+    assert "\nconforms\n" in notemill("feed", "--check", "--to", place)[1]
+    with duckdb.connect(f"{tmp_path}/cdm.duckdb") as db:
+        db.execute("alter table note_nlp add column score real")
+        db.execute("delete from note where note_id = (select min(note_id) from note_nlp)")
+    status, out, err = notemill("feed", "--check", "--to", place)
+    assert (status, err) == (1, "")
+    assert "note_nlp.score: the model has no such column" in out
+    assert "have no row in note" in out
+    assert "does not conform: 2 findings" in out
+
+
+def test_the_crosswalk_of_keys_lies_where_the_crosswalk_does(notemill: Run, run: str, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    place = ("--to", f"omop://duckdb://{tmp_path}/cdm.duckdb")
+    assert notemill("feed", "--run", f"{tmp_path}/run/", *place)[0] == 0
+    keys = tmp_path / "run/crosswalk/_omop"
+    parts = list(keys.glob("part-*.parquet"))
+    assert parts
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (*parts, keys / "_identity"))
+    with duckdb.connect(f"{tmp_path}/cdm.duckdb") as db:
+        told = db.sql("from note").fetchall()
+    ids = {json.loads(row)[name] for row in expected(run)["notes"] for name in ("note_id", "patient_id")}
+    assert not any(str(own) in str(row) for own in ids for row in told)
+    # Another run does not know these keys.
+    status, _, err = notemill("feed", "--run", run, *place)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "the table note has rows whose integer keys are not those of " in err
+    assert notemill("feed", "--run", run, *place, "--keys", str(keys))[0] == 0
+
+
+def test_bad_requests_for_models_are_refused_in_a_line(notemill: Run, run: str, tmp_path: Path) -> None:
+    plain, omop = f"duckdb://{tmp_path}/x.duckdb", f"omop://duckdb://{tmp_path}/x.duckdb"
+    (tmp_path / "athena").mkdir()
+    for options, says in (
+        (("--to", plain), "give --run, the output of a run to feed, or --check"),
+        (("--to", plain, "--check"), f"follows no data model that could be checked: give omop://{plain}"),
+        (("--to", omop, "--check", "--run", run), "--check looks at the target alone: leave --run out"),
+        (("--to", omop, "--check"), "cannot open duckdb://"),
+        (("--to", plain, "--run", run, "--keys", "k"), "--vocabulary and --keys belong to omop://"),
+        (("--to", "omop://x.duckdb", "--run", run), "x.duckdb is no target of a feed; known are duckdb://"),
+        (("--to", omop, "--run", run, "--tables", "notes"), "unknown table notes; there are note, note_nlp, "),
+        (("--to", omop, "--run", run, "--vocabulary", str(tmp_path / "athena")), "give --vocabulary the folder"),
+    ):
+        status, out, err = notemill("feed", *options)
+        assert (status, out, err.count("\n")) == (2, "", 1), says
+        assert says in err
+    assert not (tmp_path / "x.duckdb").exists()
 
 
 def test_passwords_are_not_told() -> None:
@@ -137,6 +201,8 @@ def test_lines_of_the_readme(notemill: Run, run: str, tmp_path: Path, monkeypatc
         place = arguments.index("--to") + 1
         scheme = arguments[place].partition("://")[0]
         seen.add(scheme)
+        if "--vocabulary" in arguments:
+            athena(tmp_path / arguments[arguments.index("--vocabulary") + 1])
         if scheme == "postgresql":
             if binaries() is None:
                 continue
@@ -149,5 +215,5 @@ def test_lines_of_the_readme(notemill: Run, run: str, tmp_path: Path, monkeypatc
             assert "cannot open clickhouse://feeder@clickhouse.example/notes: " in err
             continue
         assert status == 0, err
-        assert "splits delivered" in out
-    assert seen == {*STORES}
+        assert ("conforms" if "--check" in arguments else "splits delivered") in out
+    assert seen == {*STORES, *MODELS}

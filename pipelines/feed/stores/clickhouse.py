@@ -12,16 +12,18 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 import clickhouse_connect
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipelines.errors import RequestError
-from pipelines.feed.store import RECORD, Part, TableSpec, condition, literal
+from pipelines.feed.store import RECORD, Column, Look, Part, StoredTable, TableSpec, condition, literal
 
 _MARK: Final = "notemill-feed"
 _WAIT_SECONDS: Final = 60.0
@@ -45,8 +47,7 @@ class ClickHouseStore:
     remarks: Sequence[str] = ()
 
     def __init__(self, uri: str) -> None:
-        secret = {"password": os.environ["CLICKHOUSE_PASSWORD"]} if "CLICKHOUSE_PASSWORD" in os.environ else {}
-        self._client = clickhouse_connect.get_client(dsn=uri, settings=dict(_SETTINGS), **secret)
+        self._client = _client(uri)
         self._wait()
 
     def _wait(self) -> None:
@@ -73,7 +74,8 @@ class ClickHouseStore:
         for spec in tables:
             order = ("run_id", "split") if spec.by_split else (spec.key,)
             kinds = {
-                field.name: _type(field.type, nullable=field.name not in (*order, "run_id")) for field in spec.fields
+                field.name: _type(field.type, nullable=field.nullable and field.name not in (*order, "run_id"))
+                for field in spec.fields
             }
             columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
             self._client.command(
@@ -96,6 +98,9 @@ class ClickHouseStore:
         )
         return {split for split, receipt in self._client.query(query).result_rows if receipts.get(split) == receipt}
 
+    def holds_rows(self, table: str) -> bool:
+        return bool(self._client.query(f'select 1 from "{table}" limit 1').result_rows)
+
     def deliver(self, parts: Sequence[Part]) -> None:
         for part in parts:
             keys = ", ".join(literal(key).replace("\\", "\\\\") for key in part.keys.to_pylist())
@@ -112,6 +117,42 @@ class ClickHouseStore:
 
     def close(self) -> None:
         self._client.close()
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[Look]:
+    client = _client(uri)
+    kinds = {name: kind for kind, name in _TYPES.items()}
+
+    def look(table: str) -> StoredTable | None:
+        if not client.query(f"exists table {table}").result_rows[0][0]:
+            return None
+        columns = []
+        for name, kind, *_ in client.query(f'describe table "{table}"').result_rows:
+            inner = kind.removeprefix("Nullable(").removesuffix(")") if kind.startswith("Nullable(") else kind
+            columns.append(Column(name, kinds.get(inner), kind, inner != kind))
+        return StoredTable(columns, _read(client, table, columns))
+
+    try:
+        yield look
+    finally:
+        client.close()
+
+
+def _read(client: Client, table: str, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    """The rows, in the types that the columns are known by; of others as they come."""
+    with client.query_arrow_stream(f'select * from "{table}"') as stream:
+        for rows in stream:
+            whole = pa.table(rows)
+            for i, column in enumerate(columns):
+                if column.kind is not None:
+                    whole = whole.set_column(i, column.name, whole[column.name].cast(column.kind))
+            yield from whole.to_batches()
+
+
+def _client(uri: str) -> Client:
+    secret = {"password": os.environ["CLICKHOUSE_PASSWORD"]} if "CLICKHOUSE_PASSWORD" in os.environ else {}
+    return clickhouse_connect.get_client(dsn=uri, settings=dict(_SETTINGS), **secret)
 
 
 def _type(kind: pa.DataType, *, nullable: bool = True) -> str:

@@ -9,7 +9,8 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -20,7 +21,7 @@ from deltalake.schema import Field, Schema
 
 from pipelines.errors import RequestError, RunError
 from pipelines.feed.keys import KeyIndex
-from pipelines.feed.store import Part, TableSpec, condition, conform, literal
+from pipelines.feed.store import Column, Look, Part, StoredTable, TableSpec, condition, conform, literal
 
 _APP: Final = "notemill"
 
@@ -62,6 +63,9 @@ class DeltaStore:
         version_of = self._known[table].table.transaction_version
         return {split for split, receipt in receipts.items() if version_of(_app(run_id, split)) == _version(receipt)}
 
+    def holds_rows(self, table: str) -> bool:
+        return bool(self._known[table].table.count())
+
     def deliver(self, parts: Sequence[Part]) -> None:
         for part in parts:
             self._commit(part, self._looked_at(part.spec))
@@ -102,6 +106,19 @@ class DeltaStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[Look]:
+    root = uri.removeprefix("delta://").rstrip("/")
+
+    def look(name: str) -> StoredTable | None:
+        if not DeltaTable.is_deltatable(f"{root}/{name}"):
+            return None
+        table = DeltaTable(f"{root}/{name}")
+        return StoredTable(list(map(Column.of, _fields(table))), iter(table.to_pyarrow_dataset().to_batches()))
+
+    yield look
 
 
 def _fields(table: Any) -> pa.Schema:

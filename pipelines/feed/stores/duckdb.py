@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import duckdb
 import pyarrow as pa
 
 from pipelines.errors import RequestError
-from pipelines.feed.store import RECORD, Part, TableSpec, condition
+from pipelines.feed.store import BATCH_ROWS, RECORD, Column, Look, Part, StoredTable, TableSpec, condition, length_of
+
+_OPTIONS: Final = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_TYPES: Final = {
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "VARCHAR": pa.string(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
 
 
 class DuckDBStore:
@@ -21,8 +30,7 @@ class DuckDBStore:
     remarks: Sequence[str] = ()
 
     def __init__(self, uri: str) -> None:
-        options = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        self._db = duckdb.connect(uri.removeprefix("duckdb://"), config=options)
+        self._db = duckdb.connect(uri.removeprefix("duckdb://"), config=_OPTIONS)
 
     def prepare(self, tables: Sequence[TableSpec]) -> None:
         self._db.execute(
@@ -32,8 +40,10 @@ class DuckDBStore:
         for spec in tables:
             with self._registered("incoming", spec.fields.empty_table()):
                 # The types are those that DuckDB itself gives the Arrow columns.
-                self._db.execute(f'create table if not exists "{spec.name}" as from incoming')
-                there, wanted = self._types(spec.name), self._types("incoming")
+                wanted = self._types("incoming")
+            columns = ", ".join(f'"{field.name}" {wanted[field.name]}{_constraints(field)}' for field in spec.fields)
+            self._db.execute(f'create table if not exists "{spec.name}" ({columns})')
+            there = self._types(spec.name)
             for column, kind in wanted.items():
                 if column not in there:
                     self._db.execute(f'alter table "{spec.name}" add column "{column}" {kind}')
@@ -47,6 +57,9 @@ class DuckDBStore:
         query = f"select split, receipt from {RECORD} where table_name = ? and run_id = ?"
         held = self._db.execute(query, [table, run_id]).fetchall()
         return {split for split, receipt in held if receipts.get(split) == receipt}
+
+    def holds_rows(self, table: str) -> bool:
+        return bool(self._db.execute(f'select 1 from "{table}" limit 1').fetchall())
 
     def deliver(self, parts: Sequence[Part]) -> None:
         self._db.execute("begin")
@@ -75,3 +88,25 @@ class DuckDBStore:
 
     def close(self) -> None:
         self._db.close()
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[Look]:
+    with duckdb.connect(uri.removeprefix("duckdb://"), read_only=True, config=_OPTIONS) as db:
+
+        def look(table: str) -> StoredTable | None:
+            if (table,) not in db.execute("show tables").fetchall():
+                return None
+            described = db.execute(f'describe "{table}"').fetchall()
+            columns = [Column(name, _TYPES.get(kind), kind, null == "YES") for name, kind, null, *_ in described]
+            return StoredTable(columns, db.sql(f'from "{table}"').to_arrow_reader(BATCH_ROWS))
+
+        yield look
+
+
+def _constraints(field: pa.Field) -> str:
+    """DuckDB's text has no length of its own: a check keeps to it."""
+    length = length_of(field)
+    return ("" if field.nullable else " not null") + (
+        f' check (length("{field.name}") <= {length})' if length is not None else ""
+    )

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -23,7 +24,7 @@ from urllib.parse import parse_qs
 
 import pyarrow as pa
 from pyiceberg import exceptions
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.expressions import And, BooleanExpression, EqualTo, In, NotEqualTo
 from pyiceberg.io.pyarrow import schema_to_pyarrow
@@ -32,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import RequestError, RunError
 from pipelines.feed.keys import KeyIndex
-from pipelines.feed.store import Part, TableSpec, conform
+from pipelines.feed.store import Column, Look, Part, StoredTable, TableSpec, conform
 
 _NAMESPACE: Final = "notemill"
 _DIGITS: Final = 16
@@ -47,6 +48,30 @@ class _Known:
     snapshot: int | None = None
 
 
+def _catalog(uri: str, *, create: bool) -> tuple[Catalog, str]:
+    """The catalog of a target, and the namespace.
+
+    Raises:
+        RequestError: the catalog would be a file where there can be none.
+    """
+    place, _, query = uri.removeprefix("iceberg://").partition("?")
+    named = parse_qs(query).get("catalog")
+    if named:
+        return load_catalog(named[0]), place.strip("/")
+    if "://" in place:
+        raise RequestError(
+            f"the catalog in {place} would be a SQLite file, which needs a local folder; name a catalog: "
+            "iceberg://NAMESPACE?catalog=NAME"
+        )
+    folder = Path(place).absolute()
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not (folder / "catalog.db").exists():
+        raise RequestError(f"there is no {folder}/catalog.db")
+    catalog = load_catalog(_NAMESPACE, type="sql", uri=f"sqlite:///{folder}/catalog.db", warehouse=folder.as_uri())
+    return catalog, _NAMESPACE
+
+
 class IcebergStore:
     # PyIceberg's exceptions have no base class of their own.
     errors: ClassVar[tuple[type[Exception], ...]] = (
@@ -58,23 +83,7 @@ class IcebergStore:
     remarks: Sequence[str] = ()
 
     def __init__(self, uri: str) -> None:
-        place, _, query = uri.removeprefix("iceberg://").partition("?")
-        named = parse_qs(query).get("catalog")
-        if named:
-            self._namespace = place.strip("/")
-            self._catalog = load_catalog(named[0])
-        elif "://" in place:
-            raise RequestError(
-                f"the catalog in {place} would be a SQLite file, which needs a local folder; name a catalog: "
-                "iceberg://NAMESPACE?catalog=NAME"
-            )
-        else:
-            self._namespace = _NAMESPACE
-            folder = Path(place).absolute()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._catalog = load_catalog(
-                _NAMESPACE, type="sql", uri=f"sqlite:///{folder}/catalog.db", warehouse=folder.as_uri()
-            )
+        self._catalog, self._namespace = _catalog(uri, create=True)
         self._catalog.create_namespace_if_not_exists(self._namespace)
         self._known: dict[str, _Known] = {}
 
@@ -96,6 +105,9 @@ class IcebergStore:
     def delivered(self, table: str, run_id: str, receipts: Mapping[str, str]) -> set[str]:
         held = _record(self._known[table].table, run_id)
         return {split for split, receipt in receipts.items() if held.get(split) == receipt[:_DIGITS]}
+
+    def holds_rows(self, table: str) -> bool:
+        return bool(self._known[table].table.scan(limit=1).to_arrow().num_rows)
 
     def deliver(self, parts: Sequence[Part]) -> None:
         for part in parts:
@@ -136,6 +148,24 @@ class IcebergStore:
 
     def close(self) -> None:
         self._catalog.close()
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[Look]:
+    catalog, namespace = _catalog(uri, create=False)
+
+    def look(name: str) -> StoredTable | None:
+        if not catalog.table_exists(f"{namespace}.{name}"):
+            return None
+        table = catalog.load_table(f"{namespace}.{name}")
+        columns = list(map(Column.of, _fields(table)))
+        fields = pa.schema([(column.name, column.kind) for column in columns])
+        return StoredTable(columns, (batch.cast(fields) for batch in table.scan().to_arrow_batch_reader()))
+
+    try:
+        yield look
+    finally:
+        catalog.close()
 
 
 def _fields(table: Table) -> pa.Schema:

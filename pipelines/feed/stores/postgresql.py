@@ -10,7 +10,8 @@ U+FFFD, so that offsets hold, and the feed says how many.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
 import adbc_driver_manager
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import RequestError
-from pipelines.feed.store import RECORD, Part, TableSpec, condition
+from pipelines.feed.store import RECORD, Column, Look, Part, StoredTable, TableSpec, condition, length_of
 
 _LOCK: Final = 0x6E6F74656D696C6C  # "notemill"
 _WAIT: Final = "60s"
@@ -62,7 +63,7 @@ class PostgreSQLStore:
             "delivered_at timestamptz default now(), primary key (table_name, run_id, split))"
         )
         for spec in tables:
-            columns = ", ".join(f'"{field.name}" {_type(field.type)}' for field in spec.fields)
+            columns = ", ".join(f'"{field.name}" {_declared(field)}' for field in spec.fields)
             execute(f'create table if not exists "{spec.name}" ({columns})')
             there = self._types(spec.name)
             for field in spec.fields:
@@ -90,6 +91,12 @@ class PostgreSQLStore:
             f"select split, receipt from {RECORD} where table_name = $1 and run_id = $2", (table, run_id)
         )
         held = {split for split, receipt in self._cursor.fetchall() if receipts.get(split) == receipt}
+        self._connection.commit()
+        return held
+
+    def holds_rows(self, table: str) -> bool:
+        self._cursor.execute(f'select 1 from "{table}" limit 1')
+        held = self._cursor.fetchone() is not None
         self._connection.commit()
         return held
 
@@ -121,6 +128,39 @@ class PostgreSQLStore:
     def close(self) -> None:
         self._cursor.close()
         self._connection.close()
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[Look]:
+    kinds = {name: kind for kind, name in _TYPES.items()} | dict.fromkeys(_TEXTS, pa.string())
+    with (
+        adbc_driver_postgresql.dbapi.connect(uri) as connection,
+        connection.cursor() as cursor,
+        connection.cursor() as rows,
+    ):
+
+        def look(table: str) -> StoredTable | None:
+            # The length of a varchar stands in the type modifier, with the four bytes of its header.
+            cursor.execute(
+                "select attname::text, format_type(atttypid, null)::text, attnotnull, atttypmod - 4 from pg_attribute "
+                f"where attrelid = to_regclass('\"{table}\"') and attnum > 0 and not attisdropped order by attnum"
+            )
+            columns = [
+                Column(name, kinds.get(kind), kind, not required, length if kind in _TEXTS and length >= 0 else None)
+                for name, kind, required, length in cursor.fetchall()
+            ]
+            if not columns:
+                return None
+            rows.execute(f'select * from "{table}"')
+            return StoredTable(columns, rows.fetch_record_batch())
+
+        yield look
+
+
+def _declared(field: pa.Field) -> str:
+    length = length_of(field)
+    kind = _type(field.type) if length is None else f"character varying({length})"
+    return kind if field.nullable else f"{kind} not null"
 
 
 def _type(kind: pa.DataType) -> str:

@@ -16,7 +16,10 @@ from typing import Any
 
 import pipelines.feed
 from pipelines.feed.feeding import feed
-from pipelines.feed.mapping import PlainTables
+from pipelines.feed.mapping import Mapping, PlainTables
+from pipelines.feed.omop.integers import IntegerKeys
+from pipelines.feed.omop.tables import OmopTables
+from pipelines.feed.omop.vocabulary import Vocabulary
 from pipelines.feed.run_tables import RunTables
 from pipelines.feed.targets import open_store
 
@@ -27,7 +30,13 @@ _SERVER.set_forkserver_preload([__name__])
 EVERYTHING = ("notes", "sections", "entities", "codes", "readmission", "phi", "crosswalk", "rejects")
 
 
-def _work(run: str, target: str, dies_at: int, steps: Any) -> None:
+def _mapping(source: RunTables, omop_keys: str) -> Mapping:
+    if not omop_keys:
+        return PlainTables(EVERYTHING)
+    return OmopTables(IntegerKeys(omop_keys), Vocabulary(), source.version)
+
+
+def _work(run: str, target: str, omop_keys: str, dies_at: int, steps: Any) -> None:
     count = 0
 
     def step(frame: FrameType, _event: str, _argument: Any) -> None:
@@ -39,18 +48,20 @@ def _work(run: str, target: str, dies_at: int, steps: Any) -> None:
 
     sys.setprofile(step)
     store = open_store(target)
-    # Small deliveries: of three splits or so.
-    feed(RunTables(run), PlainTables(EVERYTHING), store, batch_bytes=60_000)
+    source = RunTables(run)
+    # Small deliveries: of three splits or so, or of one.
+    feed(source, _mapping(source, omop_keys), store, batch_bytes=10_000 if omop_keys else 60_000)
     store.close()
     sys.setprofile(None)
     with steps.get_lock():
         steps.value = count
 
 
-def feed_apart(run: str, target: str, *, dies_at: int = 0, dies_after: float | None = None) -> int:
+def feed_apart(run: str, target: str, *, omop_keys: str = "", dies_at: int = 0, dies_after: float | None = None) -> int:
     """Feeds in a process of its own.
 
     Args:
+        omop_keys: feeds the Common Data Model, with the integer keys of this folder.
         dies_at: the step before which it kills itself; 0 for none.
         dies_after: seconds after which it is killed.
 
@@ -58,7 +69,7 @@ def feed_apart(run: str, target: str, *, dies_at: int = 0, dies_after: float | N
         How many steps it took; 0 when it was killed.
     """
     steps = _SERVER.Value("q", 0)
-    child = _SERVER.Process(target=_work, args=(run, target, dies_at, steps))
+    child = _SERVER.Process(target=_work, args=(run, target, omop_keys, dies_at, steps))
     child.start()
     killer = None
     if dies_after is not None:
