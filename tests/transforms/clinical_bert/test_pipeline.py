@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -18,14 +19,16 @@ from hypothesis import strategies as st
 from tests.transforms.clinical_bert import families
 from transforms.clinical_bert.checkpoints import resolve
 from transforms.clinical_bert.heads.tokens import AGGREGATIONS, WORDS_OF, Aggregation, TokenOptions
+from transforms.clinical_bert.heads.words import PipelineWords, blank_marks
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.spans import Span
-from transforms.clinical_bert.windows import NoteTokenizer
+from transforms.clinical_bert.windows import NoteTokenizer, Tokens
 
 IOB2 = ["O", "B-Disease", "I-Disease", "B-LAB-VALUE", "I-LAB-VALUE"]
 IOB = ["O", "I-Disease", "I-Drug", "B-Drug"]
 PLAIN = ["O", "Disease", "Drug"]
-BLANKS = ("\u0120", "\u2581")
+BLANKS = {"ByteLevel": "\u0120", "Metaspace": "\u2581", "WordPiece": None}
+"""How a blank is written, by the decoder that reads it again."""
 VOCABULARY = dict.fromkeys(
     ("john", "patient", "CXR", "read", "Lee", "HTN", "cough", "ASSESSMENT", "days", "Chest", "chills", "mg"), "O"
 )
@@ -62,7 +65,13 @@ class Pipeline(transformers.TokenClassificationPipeline):
 
     def gather_pre_entities(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = super().gather_pre_entities(*args, **kwargs)
-        return [{**entity, "end": entity["start"]} if entity["word"] in BLANKS else entity for entity in found]
+        blank = blank_of(self.tokenizer)
+        return [{**entity, "end": entity["start"]} if entity["word"] == blank else entity for entity in found]
+
+
+def blank_of(tokenizer: Any) -> str | None:
+    """The token that stands for a blank alone."""
+    return BLANKS[type(tokenizer.backend_tokenizer.decoder).__name__]
 
 
 def pipeline(folder: Path) -> Any:
@@ -104,7 +113,7 @@ def comparable(pipe: Any, text: str) -> bool:
         piece = len(token) != stop - start if prefixed else start > 0 and " " not in text[start - 1 : start + 1]
         if piece and not unknown:
             continue
-        is_blank = not prefixed and before in BLANKS
+        is_blank = not prefixed and before == blank_of(pipe.tokenizer)
         if not is_blank and (start < end or word == same or inside_a_word(text, start)):
             return False
     return True
@@ -167,6 +176,33 @@ def test_entities_of_any_text_are_those_of_the_pipeline(folders: dict[str, Path]
             assert [span.score for span in found] == pytest.approx([span.score for span in expected], abs=1e-5)
 
         hold()
+
+
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "XLMRoberta", "DebertaV2"])
+def test_a_letter_that_other_tokenizers_write_for_a_blank_is_a_letter(folders: dict[str, Path], family: str) -> None:
+    """And the tokenizer's own mark is a blank, though a vocabulary may hold both."""
+    hugging = transformers.AutoTokenizer.from_pretrained(folders[family])
+    hugging.add_tokens(["\u0120", "\u2581"])
+    tokenizer = NoteTokenizer(hugging)
+    own = blank_of(hugging)
+    assert blank_marks(tokenizer.backend) == {" ", own or " "}
+    read = PipelineWords(tokenizer)
+    for letter in ("\u0120", "\u2581"):
+        number = hugging.get_vocab()[letter]
+        at = np.arange(2, dtype=np.int32)
+        ids = np.array([hugging.get_vocab()["a"], number], dtype=np.int32)
+        words = read(f"a{letter}", Tokens(ids, at, at + 1, np.zeros(2, dtype=np.int32)))
+        assert (words.starts.tolist(), words.ends.tolist()) == ([0], [1 if letter == own else 2])
+
+
+@pytest.mark.parametrize("family", ["Bert", "XLMRoberta", "DebertaV2"])  # byte-level BPE parts these letters
+def test_entities_around_such_letters_are_those_of_the_pipeline(folders: dict[str, Path], family: str) -> None:
+    texts = ["\u0120", "\u2581", "fever \u0120 pain", "pain \u2581 fever", "\u0120fever", "fever \u0120\u0120"]
+    pipe = pipeline(folders[family])
+    compared = [text for text in texts if comparable(pipe, text)]
+    assert {"\u0120", "fever \u0120 pain"} <= {*compared}
+    for text, spans in zip(compared, ours(folders[family], compared, TokenOptions()), strict=True):
+        assert [s[:3] for s in spans] == [s[:3] for s in trimmed(text, theirs(pipe, text, "average"))]
 
 
 def test_entities_of_a_cased_checkpoint_are_those_of_the_pipeline(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def open_backend(
     from transforms.clinical_bert.checkpoints.loading import load_tokenizer
 
     windows = sample(load_tokenizer(folder), min(128, positions(read_json(folder / "config.json"))))
-    kept, changed, tokens = keeps_labels(folder, exact, made, windows)
+    kept, changed, tokens = keeps_labels(folder, exact, made, windows, computing.precision)
     if kept:
         return made
     _log.warning("%s in %s changes %d of %d labels: float32 takes its place", *computing, changed, tokens)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,6 @@ import numpy.typing as npt
 from transforms.clinical_bert.windows import NoteTokenizer, Tokens
 
 _ZERO_WIDTH: Final = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
-_BLANKS: Final = frozenset((" ", "\u0120", "\u2581"))
-"""How tokenizers write a blank: as it is, in byte-level BPE, in SentencePiece."""
 _ENDS_WORD: Final = np.array([not chr(code).isalnum() for code in range(128)])
 """White space or punctuation; the latter is, as for BERT, all visible ASCII but letters and digits."""
 _IN_WORD: Final = np.array([chr(code).isalnum() for code in range(0x2E80)])
@@ -85,9 +83,10 @@ class PipelineWords:
         vocabulary = tokenizer.backend.get_vocab()
         self._lengths = np.zeros(max(vocabulary.values()) + 1, dtype=np.int32)
         self._blank = np.zeros(len(self._lengths), dtype=np.bool_)
+        blanks = blank_marks(tokenizer.backend)
         for piece, number in vocabulary.items():
             self._lengths[number] = len(piece)
-            self._blank[number] = _BLANKS.issuperset(piece)
+            self._blank[number] = blanks.issuperset(piece)
         self._prefixed = bool(getattr(tokenizer.backend.model, "continuing_subword_prefix", None))
         self._unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
 
@@ -109,6 +108,20 @@ class PipelineWords:
         begins &= ~pieces | (tokens.ids == self._unknown)
         begins[0] = True
         return _words(begins, tokens.starts, ends)
+
+
+def blank_marks(backend: Any) -> frozenset[str]:
+    """The characters by which a tokenizer writes a blank: `\u0120` in byte-level BPE, `\u2581` in SentencePiece.
+
+    To any other tokenizer these are letters like others, so it is not looked up but tried.
+
+    Args:
+        backend: a `tokenizers.Tokenizer`.
+    """
+    text = "a b" if backend.normalizer is None else backend.normalizer.normalize_str("a b")
+    if backend.pre_tokenizer is not None:
+        text = "".join(part for part, _ in backend.pre_tokenizer.pre_tokenize_str(text))
+    return frozenset(text) - {"a", "b"} | {" "}
 
 
 def first_unread(text: str, tokens: Tokens) -> int | None:
