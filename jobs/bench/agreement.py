@@ -70,7 +70,7 @@ def tags(spans: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> list[str]
 def compare_labels(
     ours: Sequence[Sequence[Span]], exact: Sequence[Sequence[Span]], offsets: Sequence[Sequence[tuple[int, int]]]
 ) -> dict[str, Any]:
-    """The share of tokens whose tag is the same.
+    """The share of tokens whose tags are the same, one for each label: entities of different labels may overlap.
 
     Args:
         ours, exact: entities of each note.
@@ -78,7 +78,10 @@ def compare_labels(
     """
     tokens = same = 0
     for mine, other, of_note in zip(ours, exact, offsets, strict=True):
-        pairs = list(zip(tags(mine, of_note), tags(other, of_note), strict=True))
-        tokens += len(pairs)
-        same += sum(a == b for a, b in pairs)
+        changed: set[int] = set()
+        for label in {span.label for span in (*mine, *other)}:
+            now, before = (tags([span for span in spans if span.label == label], of_note) for spans in (mine, other))
+            changed |= {token for token, pair in enumerate(zip(now, before, strict=True)) if pair[0] != pair[1]}
+        tokens += len(of_note)
+        same += len(of_note) - len(changed)
     return {"tokens": tokens, "same": same, "share": round(same / tokens, 6) if tokens else 1.0}

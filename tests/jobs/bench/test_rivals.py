@@ -11,24 +11,29 @@ from jobs.bench import rivals
 from jobs.bench.rivals import RIVALS, Padded, Pipeline, Setting, batches, check_rivals, tuned_pipeline
 from pipelines.errors import RequestError
 from tests.transforms.clinical_bert import tiny
+from transforms.clinical_bert.checkpoints.loading import load_tokenizer
 
 CPU = torch.device("cpu")
-TEXTS = ["the patient has chest pain", "fever", "pain and fever of the chest, 3 days", "no", "the the the"] * 3
+TEXTS = ["the Patient has CHEST pain", "fever", "Pain and fever\nof the chest, 3 days", "no", "the The THE"] * 3
 
 
-@pytest.fixture(scope="module")
-def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
-    folder = tiny.token_classifier(tmp_path_factory.mktemp("tokens"))
+@pytest.fixture(scope="module", params=[{}, tiny.SHAPED], ids=["", "word shapes"])
+def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+    folder = tiny.token_classifier(tmp_path_factory.mktemp("tokens"), **request.param)
     return Setting(folder, tiny.POSITIONS, 1, "cpu", tmp_path_factory.mktemp("scratch"))
 
 
 def expected(setting: Setting) -> list[np.ndarray]:
     """The labels of each text by itself, with transformers' model in full precision."""
     model = tiny.BertForTokenClassification.from_pretrained(setting.folder).eval()
-    tokenizer = setting.tokenizer()
-    with torch.no_grad():
-        logits = [model(**tokenizer(text, return_tensors="pt")).logits[0, 1:-1] for text in TEXTS]
-    return [each.argmax(dim=-1).numpy() for each in logits]
+    read = load_tokenizer(setting.folder)
+    found = []
+    for tokens in read(TEXTS):
+        ids = torch.tensor([[read.first, *tokens.ids.tolist(), read.last]])
+        types = None if tokens.types is None else torch.tensor([[0, *tokens.types.tolist(), 0]])
+        with torch.no_grad():
+            found.append(model(input_ids=ids, token_type_ids=types).logits[0, 1:-1].argmax(dim=-1).numpy())
+    return found
 
 
 @pytest.mark.parametrize("name", ["torch-bf16-padded", "onnx-int8", "openvino-bf16"])

@@ -21,6 +21,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from transforms.clinical_bert.shapes import COUNT, SETTING, WORD_SHAPE
+
 WIDTH = 32
 POSITIONS = 64
 CODES = ["E11.9", "I10", "J18.9", "N17.9"]
@@ -63,10 +65,19 @@ def config(**changes: object) -> BertConfig:
     return BertConfig(**values | changes)
 
 
-def own(folder: Path, heads: tuple[str, ...] = ("deid", "ner", "icd", "readmission")) -> Path:
+SHAPED = {SETTING: WORD_SHAPE, "type_vocab_size": COUNT}
+"""Changes of `config` for an encoder that reads word shapes."""
+
+
+def own(
+    folder: Path,
+    heads: tuple[str, ...] = ("deid", "ner", "icd", "readmission"),
+    labels: list[str] = LABELS,
+    **changes: object,
+) -> Path:
     """A checkpoint in our own layout."""
     torch.manual_seed(0)
-    BertModel(config(), add_pooling_layer=False).save_pretrained(folder)
+    BertModel(config(**changes), add_pooling_layer=False).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     (folder / "heads").mkdir()
     for head in heads:
@@ -82,17 +93,17 @@ def own(folder: Path, heads: tuple[str, ...] = ("deid", "ner", "icd", "readmissi
             about = {"kind": "chunk_classification", "labels": ["readmitted"]}
             weights = {"weight": torch.randn(1, WIDTH), "bias": torch.zeros(1)}
         else:
-            about = {"kind": "token_classification", "labels": LABELS}
-            weights = {"weight": torch.randn(len(LABELS), WIDTH), "bias": torch.zeros(len(LABELS))}
+            about = {"kind": "token_classification", "labels": labels}
+            weights = {"weight": torch.randn(len(labels), WIDTH), "bias": torch.zeros(len(labels))}
         (folder / "heads" / f"{head}.json").write_text(json.dumps(about))
         save_file(weights, folder / "heads" / f"{head}.safetensors")
     return folder
 
 
-def token_classifier(folder: Path, labels: list[str] = LABELS) -> Path:
+def token_classifier(folder: Path, labels: list[str] = LABELS, **changes: object) -> Path:
     """A plain `BertForTokenClassification`."""
     torch.manual_seed(1)
-    model = BertForTokenClassification(config(id2label=dict(enumerate(labels)), num_labels=len(labels)))
+    model = BertForTokenClassification(config(id2label=dict(enumerate(labels)), num_labels=len(labels), **changes))
     model.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -15,11 +16,15 @@ from typing import Any
 import pytest
 import torch
 
+from tests.transforms.clinical_bert import tiny
 from tests.transforms.clinical_bert.backends import encoders
 from transforms.clinical_bert.backends import BackendError, open_backend
 from transforms.clinical_bert.backends.native import FAMILIES, library, unfit
 from transforms.clinical_bert.backends.native.encoder import NativeEncoder
 from transforms.clinical_bert.backends.support import choose, features
+from transforms.clinical_bert.checkpoints import resolve
+from transforms.clinical_bert.counts import Counts
+from transforms.clinical_bert.replica import Replica
 
 LENGTHS = (7, 33, 2, 80, 33, 16, 48, 7, 7, 50, 64, 3)
 NAMES = sorted(name for name in encoders.CONFIGS if encoders.model(name).config.model_type in FAMILIES)
@@ -90,6 +95,34 @@ def test_long_windows_and_word_shapes(quantized: bool) -> None:
     assert torch.cosine_similarity(states.float(), expected).min() > 0.995
     for part, of_window in zip(encoders.parts(batch), states.split(batch.lengths), strict=True):
         assert torch.equal(backend(part), of_window)
+
+
+@computes
+@pytest.mark.parametrize("precision", ["auto", "bf16", "int8"])
+def test_word_shapes_pass_from_the_note_to_the_layers_and_tell_windows_apart(tmp_path: Path, precision: str) -> None:
+    """A checkpoint that ships so: word shapes, measured in 8 bits. Texts differ in capitals and lines alone."""
+    folder = tiny.own(tmp_path, heads=("ner", "icd", "readmission"), measured_in="int8", **tiny.SHAPED)
+    assert choose("auto", "auto", "cpu", [json.loads((folder / "config.json").read_text())]) == ("native", "int8")
+    words = "fever chest pain the patient no x9 " * 20
+    texts = [words, words.title(), words, words.upper(), words.replace("chest ", "chest\n"), words.title()]
+    heads = {name: resolve(str(folder), name) for name in ("ner", "icd", "readmission")}
+
+    def found(**options: Any) -> tuple[dict[str, list[Any]], Counts]:
+        with Replica(heads, device="cpu", check_labels=False, **options) as replica:
+            assert isinstance(replica._models[0]._encoder.runner.backend, NativeEncoder)  # type: ignore[union-attr]
+            return replica.annotate(texts), replica.counts
+
+    cached, counts = found(precision=precision, backend="auto")
+    alone, all_run = found(precision=precision, backend="auto", cache_mb=0)
+    assert cached == alone
+    # The third text's windows are the first's, the last one's the second's; of the others none is another's.
+    assert (counts.repeated_windows, all_run.repeated_windows) == (counts.windows // 3, 0)
+    scores = [chunks[0].score for chunks in cached["readmission"]]
+    assert (scores[0], scores[1]) == (scores[2], scores[5])
+    assert len({*scores}) == 4
+    exact = Replica(heads, device="cpu", precision="fp32")
+    expected = [chunks[0].score for chunks in exact.annotate(texts)["readmission"]]
+    assert scores == pytest.approx(expected, abs=0.05)
 
 
 @computes
