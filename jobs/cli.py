@@ -50,10 +50,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for
 
 @app.command(epilog="Example: notemill run --input notes/ --preset mimic-iv-note --output out/ --set ray.replicas=4")
 def run(
-    input: Annotated[str | None, typer.Option(help="Parquet file, folder or glob; any fsspec URI.")] = None,
+    input: Annotated[
+        str | None, typer.Option(help="Parquet (preset fhir: NDJSON) file, folder or glob; any fsspec URI.")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="Folder for the tables; any fsspec URI.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Column names of a known source: notemill, mimic-iv-note, mimic-iii, omop.")
+        str | None, typer.Option(help="Column names of a known source: notemill, mimic-iv-note, mimic-iii, omop, fhir.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="ray (default), local or beam.")] = None,
     model: Annotated[
@@ -320,7 +322,7 @@ def fetch_model(
 def bench_encoder(
     input: Annotated[str, typer.Option(help="Notes: Parquet file, folder or glob; any fsspec URI.")],
     preset: Annotated[
-        str | None, typer.Option(help="Column names of a known source: notemill, mimic-iv-note, mimic-iii, omop.")
+        str | None, typer.Option(help="Column names of a known source: notemill, mimic-iv-note, mimic-iii, omop, fhir.")
     ] = None,
     model: Annotated[list[str] | None, typer.Option(help="ner=PATH_OR_ID[@revision]; default: what ships.")] = None,
     base_size: Annotated[

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import RequestError, nearest
-from pipelines.io.columns import MAPPED, PRESETS, REQUIRED, ColumnMap
+from pipelines.io.columns import FHIR, MAPPED, PRESETS, REQUIRED, ColumnMap
 from transforms.deid.labels import SAFE_HARBOR, LabelMap
 from transforms.icd.table import SHIPPED
 from transforms.readmission import ReadmissionOptions
@@ -166,7 +166,7 @@ class Job(_Table):
 
     input: str = Field(min_length=1)
     output: str = Field(min_length=1)
-    preset: Literal["notemill", "mimic-iv-note", "mimic-iii", "omop"] = "notemill"
+    preset: Literal["notemill", "mimic-iv-note", "mimic-iii", "omop", "fhir"] = "notemill"
     engine: Literal["ray", "local", "beam"] = "ray"
     stages: list[str] = list(STAGES)
     split_rows: int = Field(200, ge=1, le=1_000_000, description="Notes of a split, the unit of work and of resuming.")
@@ -195,6 +195,12 @@ class Job(_Table):
         if missing := [stage for stage in ("validate", "deidentify") if stage not in stages]:
             raise ValueError(f"{' and '.join(missing)} must be among the stages: without it raw text could be written")
         return stages
+
+    @model_validator(mode="after")
+    def _elements_are_fixed(self) -> Self:
+        if self.preset == FHIR and self.columns != Columns():
+            raise ValueError("[columns] does not go with the preset fhir: a DocumentReference has elements of its own")
+        return self
 
     @model_validator(mode="after")
     def _known_phi_has_labels(self) -> Self:
@@ -228,6 +234,8 @@ class Job(_Table):
         demanded = {*preset.demanded, *needed, *(name for name in named if name not in REQUIRED)}
         labels = LabelMap(self.deidentify.labels.items())
         known = tuple(sorted((labels[name] or "", _names(value)) for name, value in self.columns.known.items()))
+        if self.preset == FHIR:
+            known = preset.known
         return ColumnMap(
             **{**base, **named}, demanded=tuple(sorted(demanded)), skip_where=preset.skip_where, known=known
         )

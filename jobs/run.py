@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from jobs.config import Job
 from pipelines.engines import Engine
 from pipelines.errors import RequestError
+from pipelines.io.columns import FHIR
+from pipelines.io.fhir import DocumentReferences
 from pipelines.io.ledger import KEY
-from pipelines.io.source import ParquetSource
+from pipelines.io.source import ParquetSource, Source
 from pipelines.io.storage import Folder
 from pipelines.plan import Plan
 from pipelines.run import Outcome, Progress, execute
@@ -307,6 +309,23 @@ def key_for(output: Folder, *, fresh: bool) -> tuple[Key, tuple[str, ...]]:
     return Key.random(), (warning,)
 
 
+def source_of(job: Job) -> Source[Any]:
+    """Where the job's notes come from.
+
+    Raises:
+        RequestError: the job needs what the input cannot have.
+    """
+    mapping = job.column_map()
+    if job.preset != FHIR:
+        return ParquetSource(job.input, mapping, job.split_rows)
+    if "admit_time" in mapping.demanded:
+        raise RequestError(
+            "a DocumentReference does not tell the time of admission: take admission to be at its first note "
+            '(readmission.admit = "first-note")'
+        )
+    return DocumentReferences(job.input, mapping, job.split_rows)
+
+
 def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
     """Everything that can be refused is refused here, before any work.
 
@@ -316,7 +335,7 @@ def plan_job(job: Job, *, fresh: bool = False) -> tuple[Plan, tuple[str, ...]]:
     Raises:
         RequestError: see its message.
     """
-    source = ParquetSource(job.input, job.column_map(), job.split_rows)
+    source = source_of(job)
     _ = source.files  # reads every footer
     models = checkpoints(job)
     _check_tokenizers(models)

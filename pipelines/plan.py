@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipelines.errors import RequestError
 from pipelines.io.sink import Sink
-from pipelines.io.source import ParquetSource, ReadTask
+from pipelines.io.source import ReadTask, Source
 from pipelines.io.storage import Folder
 from pipelines.parcel import Parcel
 from pipelines.tables import TABLES, schema_of
@@ -40,7 +40,7 @@ class Plan:
         readmission: how admissions are scored after the last split.
     """
 
-    source: ParquetSource
+    source: Source[Any]
     pseudonyms: Pseudonyms
     stages: tuple[Stage, ...]
     output: str
@@ -71,7 +71,7 @@ class Plan:
     @cached_property
     def content(self) -> dict[str, Any]:
         """What decides the content of the tables."""
-        inputs = [(file.name, file.size, file.footer) for file in self.source.files]
+        inputs = [(file.name, file.size, file.digest) for file in self.source.files]
         return {
             "version": self.version,
             "input": _digest(inputs),
@@ -92,7 +92,7 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """The content of `_plan.json`: what a resumed run must share with the one it resumes."""
         facts = {**self.content, "split_rows": self.source.split_rows}
-        facts["input"] = _digest([(file.name, file.size, file.footer, file.stamp) for file in self.source.files])
+        facts["input"] = _digest([(file.name, file.size, file.digest, file.stamp) for file in self.source.files])
         return {"run_id": self.run_id, "fingerprint": _digest(facts), **facts}
 
     def check(self) -> None:

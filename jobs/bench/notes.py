@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from jobs.bench.measures import Block
 from jobs.config import Job
+from jobs.run import source_of
 from pipelines.errors import RequestError
-from pipelines.io.source import ParquetSource
 from transforms.sections.stage import Sections
 
 
@@ -24,7 +24,7 @@ def read(job: Job, most: int | None = None) -> list[str]:
     Raises:
         RequestError: the input cannot be read, lacks a column, or holds no text.
     """
-    source = ParquetSource(job.input, job.column_map(), job.split_rows)
+    source = source_of(job)
     texts: list[str] = []
     for task in source.tasks(frozenset()):
         for _, notes, _ in source.read(task):

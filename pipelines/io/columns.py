@@ -61,6 +61,8 @@ class ColumnMap:
     known: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+FHIR: Final = "fhir"
+
 PRESETS: Final[dict[str, ColumnMap]] = {
     "notemill": ColumnMap(),
     "mimic-iv-note": ColumnMap(
@@ -90,6 +92,19 @@ PRESETS: Final[dict[str, ColumnMap]] = {
         note_time=("note_datetime", "note_date"),
         admit_time=("visit_start_datetime", "visit_start_date"),
         demanded=("patient_id",),
+    ),
+    # Elements of a DocumentReference, which `pipelines.io.fhir` reads.
+    FHIR: ColumnMap(
+        note_id=("id",),
+        text=("content.attachment",),
+        patient_id=("subject.reference",),
+        encounter_id=("context.encounter.reference",),
+        note_type=("type",),
+        note_time=("date", "context.period.start"),
+        admit_time=(),
+        patient_name=("subject.display",),
+        skip_where=("status", ("superseded", "entered-in-error")),
+        known=(("DOCTOR", ("author.display", "authenticator.display")), ("HOSPITAL", ("custodian.display",))),
     ),
 }
 

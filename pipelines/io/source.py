@@ -1,4 +1,4 @@
-"""Notes in Parquet: which files, which splits, and reading them in bounded memory.
+"""Notes in files: which files, which splits; and Parquet, read in bounded memory.
 
 A split is a stretch of `split_rows` rows of one file. Its id is made of the file's name within the input and the
 stretch's first row, so it stays the same when other files come or go. A `ReadTask` is the run of splits that begin
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -33,30 +34,43 @@ _HIVE_NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True)
 class InputFile:
-    """One Parquet file of the input.
+    """One file of the input.
 
     Attributes:
         name: path below the input, the same wherever the input lies.
         path: path within the file system.
-        partitions: hive partition values of its folders.
-        group_rows: rows of each row group.
+        group_rows: rows of each group, a stretch whose beginning can be found without reading what is before it.
         size: bytes.
-        footer: SHA-256 of the Parquet footer (schema, row counts, column statistics, offsets).
+        digest: SHA-256 of what tells the content: of Parquet the footer (schema, row counts, column statistics,
+            offsets), else all of it.
         stamp: what the storage says of the file's version (ETag or time of modification).
     """
 
     name: str
     path: str
-    partitions: tuple[tuple[str, str | None], ...]
-    columns: ReadPlan
     group_rows: tuple[int, ...]
     size: int
-    footer: str
+    digest: str
     stamp: str
 
     @property
     def rows(self) -> int:
         return sum(self.group_rows)
+
+
+@dataclass(frozen=True)
+class ParquetFile(InputFile):
+    """A Parquet file; its groups are its row groups.
+
+    Attributes:
+        partitions: hive partition values of its folders.
+    """
+
+    partitions: tuple[tuple[str, str | None], ...]
+    columns: ReadPlan
+
+
+File = TypeVar("File", bound=InputFile)
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ class Split:
 
 @dataclass(frozen=True)
 class ReadTask:
-    """Consecutive splits of one file, read in one pass that begins at a row group."""
+    """Consecutive splits of one file, read in one pass that begins at a group."""
 
     file: InputFile
     first_group: int
@@ -79,8 +93,8 @@ class ReadTask:
 
 
 @dataclass(frozen=True)
-class ParquetSource:
-    """A Parquet file, a folder of them or a glob.
+class Source(ABC, Generic[File]):
+    """A file of notes, a folder of them or a glob.
 
     Attributes:
         uri: anything that fsspec opens.
@@ -93,14 +107,14 @@ class ParquetSource:
     split_rows: int
 
     @cached_property
-    def files(self) -> tuple[InputFile, ...]:
+    def files(self) -> tuple[File, ...]:
         """The files of the input, in the order of their names.
 
         Raises:
-            RequestError: there is no such file, one is not Parquet, or one lacks a column.
+            RequestError: there is no such file, or one is not what it should be.
         """
         fs, path = open_filesystem(self.uri)
-        found = find_files(fs, path, self.uri)
+        found = self._find(fs, path)
         with ThreadPoolExecutor(_FOOTER_THREADS) as pool:
             files = list(pool.map(lambda item: self._look(fs, *item), sorted(found.items())))
         return tuple(files)
@@ -108,32 +122,17 @@ class ParquetSource:
     def __getstate__(self) -> dict[str, Any]:
         return {"uri": self.uri, "mapping": self.mapping, "split_rows": self.split_rows}
 
-    def _look(self, fs: Any, name: str, path: str) -> InputFile:
-        try:
-            info = fs.info(path)
-            with fs.open(path, "rb") as handle:
-                parquet = pq.ParquetFile(handle)
-                metadata = parquet.metadata
-                fields = parquet.schema_arrow
-                footer = _footer_hash(handle, info["size"])
-        except (pa.ArrowInvalid, pa.ArrowIOError) as error:
-            raise RequestError(f"{name} is not a readable Parquet file") from error
-        except OSError as error:
-            raise RequestError(f"cannot read {name}: {error.strerror or type(error).__name__}") from error
-        partitions = _partitions(name)
-        for column, _ in partitions:
-            if column not in fields.names:
-                fields = fields.append(pa.field(column, pa.string()))
-        return InputFile(
-            name=name,
-            path=path,
-            partitions=tuple(item for item in partitions if item[0] not in parquet.schema_arrow.names),
-            columns=check_schema(self.mapping, fields, name),
-            group_rows=tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)),
-            size=info["size"],
-            footer=footer,
-            stamp=str(info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""),
-        )
+    @abstractmethod
+    def _find(self, fs: Any, path: str) -> Mapping[str, str]:
+        """Names of the files, as `find_files` gives them."""
+
+    @abstractmethod
+    def _look(self, fs: Any, name: str, path: str) -> File:
+        """A look at one file, before anything is read."""
+
+    @abstractmethod
+    def read(self, task: ReadTask) -> Iterator[tuple[Split, pa.Table, int]]:
+        """The notes of each split of the task (columns `schema.READ_COLUMNS`) and how many rows were skipped."""
 
     def overlaps(self, uri: str) -> bool:
         """Whether a folder lies in the input, or the input in that folder.
@@ -161,9 +160,43 @@ class ParquetSource:
                 if left:
                     yield ReadTask(file, group, left)
 
+
+class ParquetSource(Source[ParquetFile]):
+    """Notes in Parquet."""
+
+    def _find(self, fs: Any, path: str) -> Mapping[str, str]:
+        return find_files(fs, path, self.uri)
+
+    def _look(self, fs: Any, name: str, path: str) -> ParquetFile:
+        try:
+            info = fs.info(path)
+            with fs.open(path, "rb") as handle:
+                parquet = pq.ParquetFile(handle)
+                metadata = parquet.metadata
+                fields = parquet.schema_arrow
+                footer = _footer_hash(handle, info["size"])
+        except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+            raise RequestError(f"{name} is not a readable Parquet file") from error
+        except OSError as error:
+            raise RequestError(f"cannot read {name}: {error.strerror or type(error).__name__}") from error
+        partitions = _partitions(name)
+        for column, _ in partitions:
+            if column not in fields.names:
+                fields = fields.append(pa.field(column, pa.string()))
+        return ParquetFile(
+            name=name,
+            path=path,
+            partitions=tuple(item for item in partitions if item[0] not in parquet.schema_arrow.names),
+            columns=check_schema(self.mapping, fields, name),
+            group_rows=tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)),
+            size=info["size"],
+            digest=footer,
+            stamp=stamp(info),
+        )
+
     def read(self, task: ReadTask) -> Iterator[tuple[Split, pa.Table, int]]:
-        """The notes of each split of the task (columns `schema.READ_COLUMNS`) and how many rows were skipped."""
         file = task.file
+        assert isinstance(file, ParquetFile)
         fs, _ = open_filesystem(self.uri)
         stored = [name for name in file.columns.projection if name not in dict(file.partitions)]
         with fs.open(file.path, "rb") as handle:
@@ -214,11 +247,23 @@ def _subset(fields: pa.Schema, names: list[str]) -> pa.Schema:
     return pa.schema([fields.field(name) for name in names])
 
 
-def find_files(fs: Any, path: str, uri: str) -> Mapping[str, str]:
-    """The Parquet files of an input: names below it -> paths.
+def stamp(info: Mapping[str, Any]) -> str:
+    """What a storage says of a file's version."""
+    return str(info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or "")
+
+
+def is_parquet(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
+
+
+def find_files(
+    fs: Any, path: str, uri: str, fits: Callable[[str], bool] = is_parquet, what: str = "Parquet file"
+) -> Mapping[str, str]:
+    """The files of an input: names below it -> paths.
 
     Args:
         fs: the file system, and `path` in it, that `uri` stands for.
+        fits: by the name of a file in a folder, whether it is one of these; `what` they are is told where none does.
 
     Raises:
         RequestError: there is none, or it may not be read.
@@ -246,10 +291,10 @@ def find_files(fs: Any, path: str, uri: str) -> Mapping[str, str]:
     names = {
         name: found
         for name, found in names.items()
-        if name.lower().endswith(SUFFIXES) and not any(part[:1] in "_." for part in name.split("/"))
+        if fits(name) and not any(part[:1] in "_." for part in name.split("/"))
     }
     if not names:
-        raise RequestError(f"no Parquet file under {uri}")
+        raise RequestError(f"no {what} under {uri}")
     return names
 
 
