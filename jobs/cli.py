@@ -400,7 +400,7 @@ def feed(
         str,
         typer.Option(
             help="duckdb://FILE, parquet://FOLDER, delta://FOLDER, iceberg://FOLDER, postgresql://… or "
-            "clickhouse://HOST/DATABASE; omop:// before any of them: the OMOP Common Data Model."
+            "clickhouse://HOST/DATABASE; omop:// before any of them: OMOP CDM; fhir://FOLDER: FHIR R4."
         ),
     ],
     run: Annotated[str | None, typer.Option(help="Output of a run; any fsspec URI.")] = None,
@@ -418,7 +418,7 @@ def feed(
         typer.Option(help="For omop://: folder of the crosswalk of integer keys, restricted; default: the run's own."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Feed nothing: look whether an omop:// target conforms to its model.")
+        bool, typer.Option("--check", help="Feed nothing: look whether an omop:// or fhir:// target conforms.")
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,10 +15,16 @@ from pipelines.errors import RequestError
 from pipelines.feed.feeding import feed
 from pipelines.feed.mapping import Mapping, PlainTables
 from pipelines.feed.run_tables import RunTables
+from pipelines.feed.store import Store
 from pipelines.feed.targets import model_of, open_store, opened, shown
 from transforms import schema
 
+if TYPE_CHECKING:
+    from pipelines.feed.fhir.structure import Structure
+    from pipelines.feed.omop.conformance import Conformance
+
 OMOP = "omop"
+FHIR = "fhir"
 KEYS = "crosswalk/_omop"
 """Where under a run's output the crosswalk of integer keys lies, if not elsewhere."""
 
@@ -53,17 +59,33 @@ def run(
     if model != OMOP and (vocabulary is not None or keys is not None):
         raise RequestError(f"--vocabulary and --keys belong to omop://, and {shown(to)} is another target")
     source = RunTables(uri, partial=partial)
-    folder = f"{uri.rstrip('/')}/{KEYS}" if keys is None else keys
-    with _omop(source, tables, vocabulary, folder) if model == OMOP else _plain(tables) as mapping:
+    made: AbstractContextManager[Mapping]
+    if model == OMOP:
+        made = _omop(source, tables, vocabulary, f"{uri.rstrip('/')}/{KEYS}" if keys is None else keys)
+    elif model == FHIR:
+        made = _fhir(source, tables)
+    else:
+        made = nullcontext(PlainTables(tables))
+    with made as mapping:
         mapping.tables(source.tables)  # what cannot be fed is refused before the target is touched
-        with closing(open_store(place)) as store:
+        with closing(_store(model, place)) as store:
             fed = feed(source, mapping, store, _progress())
     return {"target": shown(to), **asdict(fed)}
 
 
+def _store(model: str | None, place: str) -> Store:
+    if model != FHIR:
+        return open_store(place)
+    from pipelines.feed.stores.ndjson import NdjsonStore
+
+    return NdjsonStore(place)
+
+
 @contextmanager
-def _plain(tables: Sequence[str] | None) -> Iterator[Mapping]:
-    yield PlainTables(tables)
+def _fhir(source: RunTables, tables: Sequence[str] | None) -> Iterator[Mapping]:
+    from pipelines.feed.fhir.tables import FhirResources
+
+    yield FhirResources(source.version, tables)
 
 
 @contextmanager
@@ -86,12 +108,18 @@ def check(to: str) -> dict[str, Any]:
         RequestError: the target has no model, or cannot be read.
     """
     model, place = model_of(to)
-    if model != OMOP:
-        raise RequestError(f"{shown(to)} follows no data model that could be checked: give omop://{shown(to)}")
-    from pipelines.feed.omop.conformance import check as check_omop
+    found: Conformance | Structure
+    if model == OMOP:
+        from pipelines.feed.omop.conformance import check as check_omop
 
-    with opened(place) as look:
-        found = check_omop(look)
+        with opened(place) as look:
+            found = check_omop(look)
+    elif model == FHIR:
+        from pipelines.feed.fhir.structure import check as check_fhir
+
+        found = check_fhir(place)
+    else:
+        raise RequestError(f"{shown(to)} follows no data model that could be checked: give omop://{shown(to)}")
     return {"target": shown(to), "conforms": not found.findings, **asdict(found)}
 
 

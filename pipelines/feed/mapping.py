@@ -61,6 +61,26 @@ class Mapping(Protocol):
         ...
 
 
+def choose(specs: Sequence[TableSpec], present: Sequence[str], chosen: Sequence[str] | None) -> tuple[TableSpec, ...]:
+    """Of a model's tables those to deliver.
+
+    Args:
+        present: tables that the run has.
+        chosen: tables of the model; None for all that the run has what they are made of.
+
+    Raises:
+        RequestError: a table was asked for that the model or the run does not have.
+    """
+    there = {spec.name: spec for spec in specs if set(spec.reads) <= set(present)}
+    names = list(there) if chosen is None else list(dict.fromkeys(chosen))
+    known = [spec.name for spec in specs]
+    if unknown := [name for name in names if name not in known]:
+        raise RequestError(f"unknown table {', '.join(unknown)}; there are {', '.join(known)}")
+    if lacking := [name for name in names if name not in there]:
+        raise RequestError(f"the run has not what {', '.join(lacking)} is made of; it has {', '.join(present)}")
+    return tuple(there[name] for name in names)
+
+
 class PlainTables:
     """The run's tables as they are. The restricted ones only where they are named.
 

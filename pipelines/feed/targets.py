@@ -23,14 +23,22 @@ STORES: Final = {
 """Scheme -> module of `stores`, and class."""
 
 
-MODELS: Final = {"omop": "STORE://…"}
+MODELS: Final = {"omop": "STORE://…", "fhir": "FOLDER"}
 """Schemes of common data models, which make other tables of a run's, and what stands behind them."""
 
 
 def model_of(uri: str) -> tuple[str | None, str]:
-    """The model that a target names, if any, and the place behind it: of `omop://` another target."""
+    """The model that a target names, if any, and the place behind it: of `omop://` a store, of `fhir://` a folder.
+
+    Raises:
+        RequestError: nothing stands behind it.
+    """
     scheme, separator, rest = uri.partition("://")
-    return (scheme, rest) if separator and scheme in MODELS else (None, uri)
+    if not separator or scheme not in MODELS:
+        return None, uri
+    if not rest:
+        raise RequestError(f"{uri} does not say where: {scheme}://{MODELS[scheme]}")
+    return scheme, rest
 
 
 def open_store(uri: str) -> Store:

@@ -14,14 +14,15 @@ Conventions: https://ohdsi.github.io/CommonDataModel/cdm54.html.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
 from pipelines.errors import RequestError
+from pipelines.feed.findings import Row, by_note, code_of, has, is_asserted, is_diagnosis
+from pipelines.feed.mapping import choose
 from pipelines.feed.omop import cdm
 from pipelines.feed.omop.integers import IntegerKeys
 from pipelines.feed.omop.vocabulary import ENGLISH, FOUND_BY_NLP, NOTE_OF_RECORD, UTF8, Concept, Vocabulary
@@ -44,10 +45,6 @@ SPECS: Final = tuple(
 )
 
 UNDATED: Final = dt.date(1970, 1, 1)
-_DIAGNOSIS: Final = {"ICD-10-CM": re.compile(r"[A-Z]"), "ICD-9-CM": re.compile(r"[A-Z]|\d{3}")}
-"""Coding systems of diagnoses, and how their codes begin: procedures of ICD-9-CM have two digits before the dot."""
-
-_Row = dict[str, Any]
 
 
 class OmopTables:
@@ -70,15 +67,7 @@ class OmopTables:
         self._left_out: Counter[str] = Counter()
 
     def tables(self, present: Sequence[str]) -> tuple[TableSpec, ...]:
-        there = {spec.name: spec for spec in SPECS if set(spec.reads) <= set(present)}
-        chosen = list(there) if self._chosen is None else list(dict.fromkeys(self._chosen))
-        if unknown := [name for name in chosen if name not in {spec.name for spec in SPECS}]:
-            raise RequestError(
-                f"unknown table {', '.join(unknown)}; there are {', '.join(spec.name for spec in SPECS)}"
-            )
-        if lacking := [name for name in chosen if name not in there]:
-            raise RequestError(f"the run has not what {', '.join(lacking)} is made of; it has {', '.join(present)}")
-        return tuple(there[name] for name in chosen)
+        return choose(SPECS, present, self._chosen)
 
     def begin(self, store: Store, specs: Sequence[TableSpec]) -> None:
         """Marks the tables as fed with these keys.
@@ -128,7 +117,7 @@ class OmopTables:
         self._left_out = +self._left_out
         return pa.table({field.name: _column(rows, field) for field in spec.fields}, schema=spec.fields)
 
-    def _note(self, note: _Row) -> _Row:
+    def _note(self, note: Row) -> Row:
         time = note["note_time"]
         return {
             "note_id": self._keys.key(NOTE, note["note_id"]),
@@ -145,24 +134,24 @@ class OmopTables:
             "note_source_value": note["note_type"],
         }
 
-    def _visit(self, note: _Row) -> int | None:
+    def _visit(self, note: Row) -> int | None:
         encounter = note["encounter_id"]
         return None if encounter is None else self._keys.key(_VISIT, encounter)
 
-    def _mentions(self, notes: Mapping[str, _Row], unit: UnitTables) -> list[_Row]:
+    def _mentions(self, notes: Mapping[str, Row], unit: UnitTables) -> list[Row]:
         sections = {
             (row["note_id"], row["section_id"]): row["loinc"]
             for row in (unit.table("sections").to_pylist() if "sections" in unit.unit.sizes else ())
         }
-        codes = _by_note(unit, "codes")
+        codes = by_note(unit, "codes")
         moment = dt.datetime.fromtimestamp(unit.unit.finished, dt.UTC).replace(tzinfo=None)
         rows = []
-        for own, mentions in _by_note(unit, "entities").items():
+        for own, mentions in by_note(unit, "entities").items():
             if own not in notes:
                 continue
             text, note_key = notes[own]["text"], self._keys.key(NOTE, own)
             for key, mention in zip(self._keys.block(NOTE_NLP, own, len(mentions)), mentions, strict=True):
-                code = _code_of(mention, codes.get(own, ()))
+                code = code_of(mention, codes.get(own, ()))
                 concept = Concept() if code is None else self._vocabulary.code(code["system"], code["code"])
                 rows.append(
                     {
@@ -177,7 +166,7 @@ class OmopTables:
                         "nlp_system": self._system,
                         "nlp_date": moment.date(),
                         "nlp_datetime": moment,
-                        "term_exists": term_exists(mention),
+                        "term_exists": _said(has(mention), "Y", "N"),
                         "term_temporal": _said(mention["historical"], "past", "present"),
                         "term_modifiers": _modifiers(mention, code),
                     }
@@ -188,10 +177,10 @@ class OmopTables:
         concept = self._vocabulary.code("LOINC", loinc or "")
         return concept.standard[0][0] if concept.standard else concept.source
 
-    def _conditions(self, notes: Mapping[str, _Row], unit: UnitTables) -> list[_Row]:
-        mentions = _by_note(unit, "entities")
+    def _conditions(self, notes: Mapping[str, Row], unit: UnitTables) -> list[Row]:
+        mentions = by_note(unit, "entities")
         rows = []
-        for own, codes in _by_note(unit, "codes").items():
+        for own, codes in by_note(unit, "codes").items():
             if own not in notes:
                 continue
             if notes[own]["note_time"] is None:
@@ -217,11 +206,10 @@ class OmopTables:
                 )
         return rows
 
-    def _condition(self, code: _Row, mentions: Sequence[_Row]) -> list[tuple[_Row, int, int]]:
+    def _condition(self, code: Row, mentions: Sequence[Row]) -> list[tuple[Row, int, int]]:
         """The code with each standard concept that it stands for, and its own concept; none for no condition."""
-        begins = _DIAGNOSIS.get(code["system"])
         concept = self._vocabulary.code(code["system"], code["code"])
-        if begins is None or not begins.match(code["code"]) or not (standard := concept.conditions()):
+        if not is_diagnosis(code) or not (standard := concept.conditions()):
             self._left_out["codes that are no conditions are left out of condition_occurrence"] += 1
             return []
         if not is_asserted(code, mentions):
@@ -234,19 +222,12 @@ _MARK: Final = "_omop_keys"
 """Stands in the place of a run in a store's record, to tell which crosswalk a table is fed with."""
 
 
-def _column(rows: Sequence[_Row], field: pa.Field) -> pa.Array:
+def _column(rows: Sequence[Row], field: pa.Field) -> pa.Array:
     values = [row.get(field.name) for row in rows]
     most = length_of(field)
     if most is not None:
         values = [None if value is None else value[:most] for value in values]
     return pa.array(values, field.type)
-
-
-def _by_note(unit: UnitTables, table: str) -> dict[str, list[_Row]]:
-    found: dict[str, list[_Row]] = {}
-    for row in unit.table(table).to_pylist() if table in unit.unit.sizes else ():
-        found.setdefault(row["note_id"], []).append(row)
-    return found
 
 
 def snippet(text: str, start: int, end: int) -> str:
@@ -257,35 +238,11 @@ def snippet(text: str, start: int, end: int) -> str:
     return text[min(first, start) :][:most]
 
 
-def term_exists(mention: _Row) -> str | None:
-    """Whether the patient has what is mentioned: `Y`, `N`, or None where nobody asked."""
-    if mention["negated"] is None:
-        return None
-    denied = mention["negated"] or mention["uncertain"] or mention["hypothetical"]
-    return "N" if denied or mention["experiencer"] not in (None, "patient") else "Y"
-
-
-def is_asserted(code: _Row, mentions: Sequence[_Row]) -> bool:
-    """Whether a code rests on anything that is not denied. What no entity covers was asserted when it was coded."""
-    rests_on = [[mention for mention in mentions if _overlap(mention, evidence)] for evidence in code["evidence"] or ()]
-    return not rests_on or any(not on or any(term_exists(one) != "N" for one in on) for on in rests_on)
-
-
-def _code_of(mention: _Row, codes: Sequence[_Row]) -> _Row | None:
-    """The surest code that rests on a mention."""
-    resting = [code for code in codes if any(_overlap(mention, evidence) for evidence in code["evidence"] or ())]
-    return max(resting, key=lambda code: (code["score"], code["code"]), default=None)
-
-
-def _overlap(one: _Row, other: _Row) -> bool:
-    return bool(one["start"] < other["end"] and other["start"] < one["end"])
-
-
 def _said(flag: bool | None, yes: str, no: str) -> str | None:
     return None if flag is None else yes if flag else no
 
 
-def _modifiers(mention: _Row, code: _Row | None) -> str:
+def _modifiers(mention: Row, code: Row | None) -> str:
     told = {
         "negated": _said(mention["negated"], "yes", "no"),
         "subject": mention["experiencer"],

@@ -17,7 +17,7 @@ from pipelines.io.storage import Folder
 
 class NdjsonStore(FileStore):
     def __init__(self, uri: str) -> None:
-        super().__init__(uri.removeprefix("fhir://"), _Ndjson())
+        super().__init__(uri, _Ndjson())
 
 
 class _Ndjson:
