@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SETS = ("a", "b", "c", "d", "e", "f", "g", "h", "i")
+SETS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")
 
 
 @dataclass(frozen=True, eq=False)
