@@ -65,6 +65,7 @@ class Vocabulary:
 
     def __init__(self, folder: str | None = None) -> None:
         self._codes: dict[tuple[str, str], Concept] = {}
+        self._names: dict[str, int] = {}
         self._db = duckdb.connect()
         self._db.execute(
             "create table concept (id integer, name varchar, domain varchar, vocabulary varchar, code varchar)"
@@ -109,8 +110,10 @@ class Vocabulary:
 
     def named(self, name: str) -> int:
         """The concept of one of the names above; 0 where it is not known."""
-        found = self._db.execute("select id from concept where name = ? order by id", [name]).fetchone()
-        return UNKNOWN if found is None else int(found[0])
+        if name not in self._names:
+            found = self._db.execute("select id from concept where name = ? order by id", [name]).fetchone()
+            self._names[name] = UNKNOWN if found is None else int(found[0])
+        return self._names[name]
 
     def close(self) -> None:
         self._db.close()

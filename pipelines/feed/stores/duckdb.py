@@ -16,6 +16,7 @@ from pipelines.errors import RequestError
 from pipelines.feed.store import BATCH_ROWS, RECORD, Column, Look, Part, StoredTable, TableSpec, condition, length_of
 
 _OPTIONS: Final = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_WIDER: Final = {"INTEGER": "BIGINT"}
 _TYPES: Final = {
     "INTEGER": pa.int32(),
     "BIGINT": pa.int64(),
@@ -47,7 +48,7 @@ class DuckDBStore:
             for column, kind in wanted.items():
                 if column not in there:
                     self._db.execute(f'alter table "{spec.name}" add column "{column}" {kind}')
-                elif there[column] != kind:
+                elif there[column] not in (kind, _WIDER.get(kind)):
                     raise RequestError(
                         f"column {column} of table {spec.name} is {there[column]}, and {kind} would be fed: "
                         "change its type, or feed another database"

@@ -35,6 +35,7 @@ _TYPES: Final = {
     pa.date32(): "date",
     pa.timestamp("us"): "timestamp without time zone",
 }
+_WIDER: Final = {"integer": "bigint"}
 _NUL, _REPLACEMENT = "\0", "\ufffd"
 _TEXTS: Final = {"character varying", "character"}
 
@@ -70,7 +71,7 @@ class PostgreSQLStore:
                 kind = _type(field.type)
                 if field.name not in there:
                     execute(f'alter table "{spec.name}" add column "{field.name}" {kind}')
-                elif there[field.name] != kind:
+                elif there[field.name] not in (kind, _WIDER.get(kind)):
                     raise RequestError(
                         f"column {field.name} of table {spec.name} is {there[field.name]}, and {kind} would be fed: "
                         "change its type, or feed another schema (?options=-csearch_path%3DNAME)"

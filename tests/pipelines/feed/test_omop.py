@@ -212,6 +212,24 @@ def test_postgresql_tables_of_the_model_take_every_row(run: str, tmp_path: Path)
     assert server().psql(name, query) == "0\n"
 
 
+def test_tables_with_wider_integers_are_fed_and_told(run: str, tmp_path: Path) -> None:
+    """As large sites have them."""
+    wide = {"note_id": "bigint not null", "note_nlp_id": "bigint not null"}
+    warehouse = PostgreSQL(tmp_path)
+    server().psql(warehouse.uri.rpartition("/")[2], ddl("note_nlp", **wide))
+    with duckdb.connect(str(tmp_path / "cdm.duckdb")) as db:
+        db.execute(ddl("note_nlp", **wide))
+    for place in (warehouse.uri, f"duckdb://{tmp_path}/cdm.duckdb"):
+        assert feed_omop(run, place, tmp_path / "keys").rows == FED
+        with opened(place) as look:
+            findings = check(look).findings
+        told = {line for line in findings if "its type is" in line.lower()}
+        assert {line.lower() for line in told} == {
+            "note_nlp.note_nlp_id: its type is bigint, not integer",
+            "note_nlp.note_id: its type is bigint, not integer",
+        }
+
+
 @pytest.mark.parametrize("kind", WAREHOUSES)
 def test_tables_that_a_feed_makes_conform(run: str, tmp_path: Path, kind: str) -> None:
     place = WAREHOUSES[kind](tmp_path).uri
