@@ -484,6 +484,28 @@ def diff(
         comparing.show(found, Console())
 
 
+@app.command(epilog="Example: notemill report --run out/ --output report.html")
+def report(
+    run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
+    output: Annotated[str, typer.Option(help="File for the page; any fsspec URI.")] = "report.html",
+    notes: Annotated[int, typer.Option(min=0, max=200, help="Most notes that can be looked at.")] = 40,
+    outcomes: Annotated[
+        str | None, typer.Option(help="Parquet with encounter_id and readmitted, for the calibration of readmission.")
+    ] = None,
+    memory: Memory = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run on one self-contained page: its figures, and some of its notes."""
+    from jobs.report import command
+
+    told = command.run(run, output, notes=notes, outcomes=outcomes, memory=memory, threads=threads)
+    if as_json:
+        sys.stdout.write(json.dumps(told) + "\n")
+    else:
+        Console().print(f"Report: {output}", soft_wrap=True, highlight=False)
+
+
 @app.command(epilog="Example: notemill look --run out/ --rows 5")
 def look(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],

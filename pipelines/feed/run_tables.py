@@ -46,6 +46,7 @@ class RunTables:
         complete: whether every split is there, every row accounted for.
         units: the finished splits in the order of their ids; last, of a complete run, `readmission`.
         tables: the tables that the run has, in the order of `schema.TABLES`.
+        receipts: those of the finished splits, by their ids.
 
     Raises:
         RequestError: no run wrote there; or the run is not complete, and that was not asked for.
@@ -60,6 +61,7 @@ class RunTables:
         self.run_id: str = plan["run_id"]
         self.version: str = plan["version"]
         receipts = {split: receipt for split, receipt in ledger.receipts().items() if receipt.balanced}
+        self.receipts: Mapping[str, Receipt] = receipts
         manifest = ledger.manifest()
         lacking = _lacking(manifest, receipts) or (self._lacking_admissions(manifest) if manifest else "")
         self.complete = not lacking

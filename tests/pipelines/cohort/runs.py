@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.finish import account
 from pipelines.io.ledger import Ledger, Receipt, part_name
 from pipelines.io.sink import encode
 from pipelines.io.storage import Folder
@@ -46,10 +47,7 @@ def write_run(uri: str, tables: Mapping[str, Rows | pa.Table], *, mode: str = "s
     folder.put("_plan.json", json.dumps({"run_id": "toy", "fingerprint": "toy"}).encode())
     manifest = {
         "run_id": "toy",
-        "splits": 1,
-        "rows_read": written + rejected,
-        "rows_written": written,
-        "rows_rejected": rejected,
+        **account({"s0": receipt}),
         "tables": rows,
         "job": {"deidentify": {"mode": mode}},
         **facts,
