@@ -44,7 +44,7 @@ def write_run(uri: str, tables: Mapping[str, Rows | pa.Table], *, mode: str = "s
     written, rejected = rows["notes"], rows["rejects"]
     receipt = Receipt("s0", 0, written + rejected, written, rejected, tables=sizes, **facts.pop("receipt", {}))
     ledger.write(receipt)
-    folder.put("_plan.json", json.dumps({"run_id": "toy", "fingerprint": "toy"}).encode())
+    folder.put("_plan.json", json.dumps({"run_id": "toy", "version": "test", "fingerprint": "toy"}).encode())
     manifest = {
         "run_id": "toy",
         **account({"s0": receipt}),
