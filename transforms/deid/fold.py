@@ -6,8 +6,9 @@ folded text, which for nearly all notes has the offsets of the raw one.
 
 from __future__ import annotations
 
+import string
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -75,7 +76,29 @@ def lower(text: str) -> str:
     Word processors put typographic dashes and blanks into numbers and dates; the patterns then find them all the
     same. A letter whose lower case is longer stays.
     """
-    return text.lower() if text.isascii() else "".join(map(_plain_char, text))
+    lowered = (text if text.isascii() else _one_for_one(text, _plain_char) or text).lower()
+    return lowered if len(lowered) == len(text) else "".join(map(_plain_char, text))
+
+
+def _one_for_one(text: str, write: Callable[[str], str]) -> str | None:
+    """`text` with `write` done to every character that is not ASCII; None where it is not one for one.
+
+    A note holds few such characters, so that to replace each is much quicker than to go through the text.
+    """
+    written = {char: write(char) for char in set(text) if not char.isascii()}
+    for char, new in written.items():
+        if len(new) != 1 or written.get(new, new) != new:
+            return None
+        text = text.replace(char, new)
+    return text
+
+
+_LETTERS_ALONE: Final = bytes(byte if chr(byte) in string.ascii_lowercase else ord(" ") for byte in range(256))
+
+
+def letters_alone(lowered: str) -> str:
+    """`lowered` with a blank in the place of every character but a to z: its words are quicker to split off so."""
+    return lowered.encode("ascii", "replace").translate(_LETTERS_ALONE).decode("ascii")
 
 
 class Plain:
@@ -98,8 +121,9 @@ class Plain:
         if "\r" in raw:
             raw = raw.replace("\r\n", " \n").replace("\r", "\n")
         seams = _seams(raw)
-        if raw.isascii() and not seams:
-            self.text = raw
+        plain_text = raw if raw.isascii() else _one_for_one(raw, _written_char)
+        if plain_text is not None and not seams:
+            self.text = plain_text
             return
         plain = [_written_char(char) for char in raw]
         for seam in seams:
@@ -117,33 +141,21 @@ class Plain:
 
 
 _FIELDS: Final = (
-    "DOB:",
-    "MRN:",
-    "SSN:",
-    "AGE:",
-    "SEX:",
-    "ACCT:",
-    "NOK:",
-    "PCP:",
-    "Phone:",
-    "PHONE:",
-    "Fax:",
-    "FAX:",
-    "dob:",
-    "mrn:",
-    "ssn:",
+    *("DOB", "MRN", "SSN", "AGE", "SEX", "ACCT", "NOK", "PCP", "Phone", "PHONE", "Fax", "FAX", "dob", "mrn", "ssn"),
 )
 
 
 def _seams(raw: str) -> list[int]:
     """Where a field's name is glued to the value before it: `01/02/1950MRN:1234567`."""
     seams = []
-    for field in _FIELDS:
-        at = raw.find(field, 1)
-        while at > 0:
-            if raw[at - 1].isalnum():
+    colon = raw.find(":")
+    while colon >= 0:
+        if raw.endswith(_FIELDS, 0, colon):
+            field = next(field for field in _FIELDS if raw.endswith(field, 0, colon))
+            at = colon - len(field)
+            if at and raw[at - 1].isalnum():
                 seams.append(at)
-            at = raw.find(field, at + 1)
+        colon = raw.find(":", colon + 1)
     return seams
 
 
@@ -176,8 +188,9 @@ class Folded:
     def __init__(self, raw: str) -> None:
         self._raw_length = len(raw)
         self._positions: list[int] | None = None
-        if raw.isascii():
-            self.text = raw.lower()
+        plain_text = raw if raw.isascii() else _one_for_one(raw, _fold_char)
+        if plain_text is not None:
+            self.text = plain_text.lower()
             return
         folded = [_fold_char(char) for char in raw]
         self.text = "".join(folded)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from transforms.deid.fold import Folded, fold
+from transforms.deid.fold import Folded, fold, letters_alone
 from transforms.deid.known_values import (
     NUMBERS,
     PHRASES,
@@ -51,8 +51,7 @@ _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _ELSEWHERE: Final = frozenset(("DATE", "STREET"))
 """Labels whose values are not searched for as they are."""
 _WORDS_TOO: Final = frozenset(("CITY", "HOSPITAL", "ORGANIZATION", "LOCATION-OTHER", "DEPARTMENT"))
-_ASCII_RUN: Final = re.compile(r"[a-z]{4,}")
-_LETTER_RUN: Final = re.compile(r"[^\W\d_]{4,}")
+_LETTER_RUN: Final = re.compile(r"[^\W\d_]+")
 _COMPOUND: Final = re.compile(
     r"(?:[^\W\d_]+[-'])+[^\W\d_]+|\b(?:de la|de los|del|van der|van den|van|von|de|di|da|st\.?|mac|mc|o) [^\W\d_]+"
 )
@@ -192,10 +191,8 @@ def _misspelt(lowered: str, parts: Iterable[str], lexicon: Lexicon) -> list[str]
     if not long:
         return []
     heads, tails = {part[:2] for part in long}, {part[-2:] for part in long}
-    run = _ASCII_RUN if lowered.isascii() else _LETTER_RUN
-    near = {
-        word for word in set(run.findall(lowered)) if word[:2] in heads or word[-2:] in tails
-    }  # one change leaves one end as it is
+    words = set(letters_alone(lowered).split() if lowered.isascii() else _LETTER_RUN.findall(lowered))
+    near = [word for word in words if word[:2] in heads or word[-2:] in tails]  # one change leaves one end as it is
     return sorted(
         word
         for word in near

@@ -45,7 +45,7 @@ _AGE_BEHIND: Final = re.compile(
     rf"|(?: is|'s|’s) (?:now )?{_OLD}(?=[,;.](?!\d)|\s*\n|\s*\Z)"
 )
 _DICTATED: Final = re.compile(
-    r"^([A-Z]{3})(?:[:/](?=[a-z]{2,12}(?:[._][a-z]{2,16})?\d{0,3}(?:[ \t]|$))"
+    r"\n([A-Z]{3})(?:[:/](?=[a-z]{2,12}(?:[._][a-z]{2,16})?\d{0,3}(?:[ \t]|$))"
     r"|(?= \d{1,2}/\d{1,2}(?:/\d{2,4})? \d\d:?\d\d$))",
     re.MULTILINE,
 )
@@ -145,8 +145,8 @@ def _signs(text: str, spans: Iterable[PhiSpan], lexicon: Lexicon) -> list[PhiSpa
             if not lexicon.is_eponym(sign.lower()) and not lexicon.is_ordinary(sign.lower()):
                 signs.setdefault(sign, span.label)
     dictated = [
-        PhiSpan(*match.span(1), "DOCTOR", _SCORE, ECHO)
-        for match in _DICTATED.finditer(text)
+        PhiSpan(match.start(1) - 1, match.end(1) - 1, "DOCTOR", _SCORE, ECHO)
+        for match in _DICTATED.finditer("\n" + text)  # so that the first line begins as the others do
         if not lexicon.abbreviates(match[1])
     ]
     if not signs:
@@ -173,6 +173,8 @@ def _handles(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiS
             handles.update(handle for handle in made if len(handle) >= _SHORTEST_HANDLE)
             numbered.update((one, one + other[0]))
             handles.update(handle[:cut] for handle in made[:2] for cut in _CUT_AT if len(handle) > cut)
+    if not pairs:
+        return []
     cut = _cut_handles(text, pairs, lexicon)
     parts = {word for span in spans for word in _WORD.findall(fold(text[span.start : span.end]))}
     handles = {handle for handle in handles if handle not in parts and not lexicon.is_ordinary(handle)}
@@ -191,7 +193,7 @@ def _handles(text: str, spans: Sequence[PhiSpan], lexicon: Lexicon) -> list[PhiS
 def _cut_handles(text: str, pairs: Sequence[tuple[str, str]], lexicon: Lexicon) -> list[PhiSpan]:
     """Log-in names with a number that are cut from both parts of a name: `navagr3` of Grace Navarro, `xbog16`."""
     found = []
-    for match in _NUMBERED.finditer(lower(text)) if pairs else ():
+    for match in _NUMBERED.finditer(lower(text)):
         letters = match[1]
         if lexicon.is_ordinary(letters) or lexicon.abbreviates(letters):
             continue

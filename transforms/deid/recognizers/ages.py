@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
 
 _OLD: Final = r"(?:0?9\d|1[0-3]\d)"
 """A registration form fills up with a nought: `AGE: 097Y`."""
@@ -100,7 +100,7 @@ _COLUMN_AFTER: Final = re.compile(r" {2,}\d{2,}[\d-]{4,}(?!\w)")
 _REACH: Final = 40
 _KIN_REACH: Final = 64
 _DECADE: Final = re.compile(r"'?s\b")
-_RUN: Final = re.compile(_OLD)
+_NUMBER: Final = re.compile(_OLD)
 _UNIT_AFTER: Final = re.compile(
     r"\s?(?:%|mg|ml|mm|cm|bpm|/\d|days?|weeks?|months?|hours?|percent|degrees?|deg\b|and unlabored|and regular"
     r"|feet|ft\b|steps|yards|miles|meters|minutes|min\b|breaths|beats|lbs?\b|pounds|kg"
@@ -128,8 +128,9 @@ class Ages(ClinicalRecognizer):
 
     def find(self, note: Note) -> Iterator[Found]:
         text, lowered = note.text, note.lowered
-        for number in _RUN.finditer(lowered):
-            start, end = number.span()
+        for start, end in note.numbers:
+            if not _NUMBER.fullmatch(lowered, start, end):
+                continue
             before = lowered[start - 1 : start]
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
                 continue
@@ -151,10 +152,9 @@ class Ages(ClinicalRecognizer):
                 or (not _UNIT_AFTER.match(lowered, end) and _AGE_BEFORE.search(lowered, max(0, start - _REACH), start))
             ):
                 yield Found(start, stop, "AGE", 0.85)
-        for name in note.words & _OLD_NAMES:
-            for at in occurrences(lowered, name):
-                if not is_word_char(lowered, at - 1) and not is_word_char(lowered, at + len(name)):
-                    yield Found(at, at + len(name), "AGE", 0.85)
+        for name, at in note.starts(_OLD_NAMES):
+            if not is_word_char(lowered, at + len(name)):
+                yield Found(at, at + len(name), "AGE", 0.85)
         if not note.words.isdisjoint(("ninety", "nineties", "hundred")):
             for words in _WORDS.finditer(lowered):
                 yield Found(*words.span(), "AGE", 0.85)

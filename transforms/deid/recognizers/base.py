@@ -10,19 +10,25 @@ import re
 import string
 import tomllib
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate, count
+from operator import add
 from typing import Any, ClassVar, Final, NamedTuple
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 
-from transforms.deid.fold import lower
+from transforms.deid.fold import letters_alone, lower
+from transforms.deid.lexicon import Lexicon
 
 _CAPITALS: Final = string.ascii_uppercase.encode()
 _SMALL: Final = string.ascii_lowercase.encode()
-_DIGITS: Final = re.compile(r"\d+")
-_LETTERS: Final = re.compile(r"[a-z]+")
+_BLANKS: Final = (" ", "\n")
+_DIGITS_AS_NOUGHTS: Final = bytes(ord("0" if chr(byte) in string.digits else " ") for byte in range(256))
+_NOUGHTS: Final = re.compile(b"00*")
+"""A pattern that begins with a literal is searched for several times as quickly as `\\d+`."""
 
 
 class Found(NamedTuple):
@@ -41,32 +47,60 @@ class Note:
         text: the plain text (`fold.Plain`).
         lowered: the same in lower case with the same offsets (`fold.lower`). Patterns that need no case run on it, for
             `re.IGNORECASE` is several times slower.
-        words: every run of the letters a to z in `lowered`. To ask it is much quicker than to search the note for a
-            word that is not there, and of all the words that recognizers go by, hardly any are in one note.
+        runs: every run of the letters a to z in `lowered`, with each index at which it begins. Of all the words that
+            recognizers go by, hardly any are in one note, and to ask here is much quicker than to search it for each.
+        words: those runs.
+        odd: those of `words` that are no ordinary words of the language.
         numbers: start and end of every run of digits.
         mixed: whether the note has capitals and small letters as prose has them, so that a capital says something.
     """
 
-    __slots__ = ("lowered", "mixed", "numbers", "text", "words")
+    __slots__ = ("lowered", "mixed", "numbers", "odd", "runs", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.lowered = lower(text)
-        self.words = frozenset(_LETTERS.findall(self.lowered))
-        self.numbers = [run.span() for run in _DIGITS.finditer(self.lowered)]
+        self.runs = _runs(letters_alone(self.lowered))
+        self.words = frozenset(self.runs)
+        self.odd = self.words - Lexicon.shipped().ordinary
+        digits = self.lowered.encode("ascii", "replace").translate(_DIGITS_AS_NOUGHTS)
+        self.numbers = [run.span() for run in _NOUGHTS.finditer(digits)]
         letters = text.encode("ascii", "ignore")
         capitals = len(letters) - len(letters.translate(None, _CAPITALS))
         small = len(letters) - len(letters.translate(None, _SMALL))
         self.mixed = small > capitals and 100 * capitals > small
 
     def starts(self, words: Set[str]) -> Iterator[tuple[str, int]]:
-        """Each of `words` with every index at which it begins, alone or at the head of a longer word."""
+        """Each of `words` with every index at which it begins: no letter, digit or underscore is joined to its head."""
         for word in self.words & words:
-            at = self.lowered.find(word)
-            while at >= 0:
+            for at in self.runs[word]:
                 if not at or not (self.lowered[at - 1].isalnum() or self.lowered[at - 1] == "_"):
                     yield word, at
-                at = self.lowered.find(word, at + 1)
+
+    def before_capitals(self, words: Set[str]) -> Iterator[tuple[str, int]]:
+        """Each of `words` that stands between blanks in small letters, with the index of the capital behind it."""
+        text = self.text
+        for word in self.words & words:
+            for at in self.runs[word]:
+                end = at + len(word)
+                if (
+                    "A" <= text[end + 1 : end + 2] <= "Z"
+                    and text[end] in _BLANKS
+                    and text[at - 1 : at] in _BLANKS
+                    and text[at:end] == word
+                ):
+                    yield word, end + 1
+
+
+def _runs(letters: str) -> Mapping[str, Sequence[int]]:
+    """Where each run of letters begins in a text of letters and blanks."""
+    pieces = letters.split(" ")
+    starts = map(add, accumulate(map(len, pieces), initial=0), count())  # one blank ends each piece
+    runs: dict[str, list[int]] = defaultdict(list)
+    for piece, start in zip(pieces, starts, strict=False):
+        if piece:
+            runs[piece].append(start)
+    return runs
 
 
 class ClinicalRecognizer(EntityRecognizer):  # type: ignore[misc]

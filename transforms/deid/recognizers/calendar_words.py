@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from transforms.deid.recognizers.base import Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import Found, Note, is_word_char, table
 
 _TABLE: Final = table("calendar_words.toml")
 
 _WEEKDAYS: Final = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
 _CLEAR: Final = frozenset(("tue", "tues", "weds", "thu", "thur", "thurs", "fri"))
-_UNCLEAR: Final = frozenset(("mon", "wed", "sat", "sun"))
-"""Short forms that are words too: `sat 92%`, `sun exposure`."""
+_SHORT: Final = _CLEAR | {"mon", "wed", "sat", "sun"}
+"""The last are words too: `sat 92%`, `sun exposure`."""
 _DAY_BEFORE: Final = re.compile(
     r"(?:\b(?:on|since|until|till|til|by|next|last|this|onset|due|thru|through|prior|before|after|dose(?: of)?(?:"
     r" [a-z]+)?|f/u"
@@ -99,23 +99,21 @@ def calendar_words(note: Note) -> Iterator[Found]:
 
 def _weekdays(note: Note) -> Iterator[Found]:
     lowered = note.lowered
-    for word in note.words & _WEEKDAYS:
-        for at in occurrences(lowered, word):
-            end = at + len(word)
-            if not is_word_char(lowered, at - 1) and not is_word_char(lowered, end):
-                yield Found(at, end, "DATE", 0.7)
-    for word in note.words & (_CLEAR | _UNCLEAR):
-        for at in occurrences(lowered, word):
-            end = at + len(word)
-            if is_word_char(lowered, at - 1) or is_word_char(lowered, end) or _is_of_schedule(lowered, at, end):
-                continue
-            written = note.text[at:end]
-            if written.isupper() and note.mixed:
-                continue
-            if word in _CLEAR or _is_day(
-                lowered, at, end, capital=note.mixed and written[0].isupper() and word in ("mon", "wed")
-            ):
-                yield Found(at, end, "DATE", 0.7)
+    for word, at in note.starts(_WEEKDAYS):
+        end = at + len(word)
+        if not is_word_char(lowered, end):
+            yield Found(at, end, "DATE", 0.7)
+    for word, at in note.starts(_SHORT):
+        end = at + len(word)
+        if is_word_char(lowered, end) or _is_of_schedule(lowered, at, end):
+            continue
+        written = note.text[at:end]
+        if written.isupper() and note.mixed:
+            continue
+        if word in _CLEAR or _is_day(
+            lowered, at, end, capital=note.mixed and written[0].isupper() and word in ("mon", "wed")
+        ):
+            yield Found(at, end, "DATE", 0.7)
 
 
 def _is_of_schedule(lowered: str, at: int, end: int) -> bool:

@@ -39,7 +39,15 @@ _PAGER: Final = re.compile(
 _AFTER_DEGREE: Final = re.compile(
     r"(?:md|do|rn|np|pa-c|pa|pgy-?\d|m\.d\.|crna) {1,2}([p#]\d{4,6}(?![\w%/-])|\d{4,5}(?=\s*(?:\n|\Z)))"
 )
-_TRIGGERS: Final = ("pager", "pgr", "page", "help", "beeper", "bpr", "ext", "phone", "tel", "cell")
+_TRIGGERS: Final = frozenset(
+    word + glued
+    for word in (
+        *("pager", "pgr", "paged", "help", "helpdesk", "beeper", "bpr", "ext", "extension", "telephone", "phone"),
+        *("tel", "cell"),
+    )
+    for glued in ("", "p", "x")
+)
+"""Words that `_TRIGGERED` begins with, alone or with the letter of the number: `pager`, `pagerx1234`."""
 _X_NUMBER: Final = re.compile(
     r"x(?: ?\d-\d{4}| ?\d{4,5}|\d{3})(?![\w%/]|[.,-]\d|\s?(?:mg|ml|mm|cm|days?|weeks?|rounds))"
 )
@@ -68,16 +76,13 @@ class Phones(ClinicalRecognizer):
                 continue
             if _SHORT_BEFORE.search(lowered, max(0, begin - 40), begin) or _is_exchange(short):
                 yield Found(begin, _end(lowered, short.end()), _label(lowered, begin, short.end()), 0.8)
-        for trigger in _TRIGGERS:
-            if trigger not in lowered:
-                continue
-            for at in occurrences(lowered, trigger):
-                found_number = None if is_word_char(lowered, at - 1) else _TRIGGERED.match(lowered, at)
-                if found_number:
-                    start, end = found_number.span("number")
-                    if trigger in ("phone", "tel", "cell") and end - start == 4:
-                        continue  # `by telephone at 1907`
-                    yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)
+        for trigger, at in note.starts(_TRIGGERS) if note.numbers else ():
+            found_number = _TRIGGERED.match(lowered, at)
+            if found_number:
+                start, end = found_number.span("number")
+                if trigger.startswith(("phone", "tel", "cell")) and end - start == 4:
+                    continue  # `by telephone at 1907`
+                yield Found(start, _end(lowered, end), _label(lowered, start, end), 0.75)
         for number, _ in note.numbers:
             before = lowered[max(0, number - 2) : number]
             for letter, pattern in (("p", _PAGER), ("x", _X_NUMBER)):
@@ -140,24 +145,9 @@ def _label(lowered: str, start: int, end: int) -> str:
 _LOCAL: Final = re.compile(r"[\w.+%'\-]{1,64}\Z")
 _DOMAIN: Final = re.compile(r"\s?@\s?(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}")
 _SCHEME: Final = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"'\])}]+")
-_HOST: Final = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9\-]{0,40}[a-z0-9])?\.){1,4}(?:com|org|net|edu|gov|mil|info|health|biz|io|co\.uk"
-    r"|us)(?![\w\-]|\.[a-z])(?:/[^\s<>\"'\])}]*)?"
-)
-_HOST_HINTS: Final = (
-    ".com",
-    ".org",
-    ".net",
-    ".edu",
-    ".gov",
-    ".mil",
-    ".info",
-    ".health",
-    ".biz",
-    ".io",
-    ".co.uk",
-    ".us",
-)
+_HOST_END: Final = re.compile(r"\.(?:com|org|net|edu|gov|mil|info|health|biz|io|co\.uk|us)(?![\w\-]|\.[a-z])")
+_HOST_PART: Final = r"[a-z0-9](?:[a-z0-9\-]{0,40}[a-z0-9])?"
+_HOST: Final = re.compile(rf"(?:{_HOST_PART}\.){{0,3}}{_HOST_PART}{_HOST_END.pattern}(?:/[^\s<>\"'\])}}]*)?")
 
 
 class NetAddresses(ClinicalRecognizer):
@@ -177,7 +167,7 @@ class NetAddresses(ClinicalRecognizer):
             for match in _SCHEME.finditer(lowered):
                 end = match.start() + len(match.group().rstrip(".,;:!?"))
                 yield Found(match.start(), end, "URL", 1.0)
-        if any(hint in lowered for hint in _HOST_HINTS):
+        if _HOST_END.search(lowered):
             for match in _HOST.finditer(lowered):
                 if not is_word_char(lowered, match.start() - 1):
                     yield Found(match.start(), match.start() + len(match.group().rstrip(".,;:!?")), "URL", 0.8)

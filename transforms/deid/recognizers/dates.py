@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, table
 from transforms.deid.recognizers.calendar_words import calendar_words
 from transforms.deid.recognizers.month_day import MONTH_DAY, Bare, dates_among, is_day, judge
 
@@ -309,7 +309,7 @@ def _with_weekday(lowered: str, start: int) -> int:
 def _named(note: Note) -> Iterator[Found]:
     text, lowered = note.text, note.lowered
     for word in note.words & _MONTH_WORDS:
-        for at in occurrences(lowered, word):
+        for at in note.runs[word]:
             month = _MONTH_NAME.match(lowered, at)
             if month is None or (at and (lowered[at - 1].isalpha() or lowered[at - 1] == "_")):
                 continue

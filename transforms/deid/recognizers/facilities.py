@@ -17,7 +17,6 @@ from transforms.deid.recognizers.base import (
     Note,
     is_word_char,
     longest_first,
-    occurrences,
     table,
 )
 from transforms.deid.recognizers.facility_words import FacilityWords
@@ -110,7 +109,7 @@ _HEADED_BY: Final = re.compile(
     r"(?:[A-Z][\w']+ )?(?:of|for|del?|at) (?:the |la )?"
     r"(?P<tail>[A-Z][a-z'-][\w'-]*(?:(?:,? and|,? &|,|) [A-Z][\w'-]+){0,3})"
 )
-_AT: Final = re.compile(r"[ \n](?:at|from|to|via)[ \n](?=[A-Z])")
+_TOWARDS: Final = frozenset(("at", "from", "to", "via"))
 _ACRONYM: Final = re.compile(r"[A-Z]{1,3}(?:H|MC|GH|VAMC|MCH)(?=[\s,.;:)])")
 _NO_ACRONYM: Final = frozenset(_TABLE["no_acronyms"].split())
 
@@ -174,19 +173,16 @@ class Facilities(ClinicalRecognizer):
                 yield Found(*value.span(), label, 0.75)
 
     def _by_kind(self, note: Note) -> Iterator[Found]:
-        for word in note.words & _KINDS.keys():
-            for at in occurrences(note.lowered, word):
-                if note.mixed and not note.text[at].isupper():
+        for word, at in note.starts(_KINDS.keys()):
+            if (note.mixed and not note.text[at].isupper()) or note.lowered[at - 1 : at] == "'":
+                continue
+            for kind in _KINDS[word]:
+                match = kind.pattern.match(note.lowered, at) if note.mixed or not kind.weak else None
+                if match is None:
                     continue
-                if is_word_char(note.lowered, at - 1) or note.lowered[at - 1 : at] == "'":
-                    continue
-                for kind in _KINDS[word]:
-                    match = kind.pattern.match(note.lowered, at) if note.mixed or not kind.weak else None
-                    if match is None:
-                        continue
-                    start = self._start(note, at, kind, match.group())
-                    if start is not None:
-                        yield Found(start, self._end(note, match.end()), kind.label, 0.8)
+                start = self._start(note, at, kind, match.group())
+                if start is not None:
+                    yield Found(start, self._end(note, match.end()), kind.label, 0.8)
 
     def _start(self, note: Note, at: int, kind: _Kind, form: str) -> int | None:
         """Where the name begins; None when no word before the kind of facility names one."""
@@ -286,8 +282,7 @@ class Facilities(ClinicalRecognizer):
 
     def _listed(self, note: Note) -> Iterator[Found]:
         """`transferred from Northfield General`: the head of a hospital's name behind a preposition."""
-        for preposition in _AT.finditer(note.text):
-            start = preposition.end()
+        for _, start in note.before_capitals(_TOWARDS):
             acronym = _ACRONYM.match(note.text, start)
             if acronym and acronym.group() not in _NO_ACRONYM:
                 yield Found(*acronym.span(), "HOSPITAL", 0.6)
@@ -358,13 +353,10 @@ def _acronyms(note: Note, named: list[Found]) -> Iterator[Found]:
             ):
                 if 3 <= len(letters) <= 6 and letters in note.words and letters.upper() not in _NO_ACRONYM:
                     initials[letters] = None
-    for letters in initials:
-        for at in occurrences(note.lowered, letters):
-            end = at + len(letters)
-            if is_word_char(note.lowered, at - 1) or is_word_char(note.lowered, end):
-                continue
-            if note.text[at:end].isupper() or not note.mixed:
-                yield Found(at, end, "HOSPITAL", 0.7)
+    for letters, at in note.starts(initials.keys()):
+        end = at + len(letters)
+        if not is_word_char(note.lowered, end) and (note.text[at:end].isupper() or not note.mixed):
+            yield Found(at, end, "HOSPITAL", 0.7)
 
 
 def _wraps(text: str, stop: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, table
 from transforms.deid.recognizers.facility_words import FacilityWords
 from transforms.deid.recognizers.name_reader import DEGREES
 
@@ -42,9 +42,10 @@ class Initials(ClinicalRecognizer):
     def find(self, note: Note) -> Iterator[Found]:
         if not note.mixed:
             return
-        for word in note.words - self._lexicon.ordinary - self._lexicon.acronyms - DEGREES:
-            if _SHORTEST <= len(word) <= _LONGEST:
-                yield from self._of(note, word.upper())
+        odd = note.odd - self._lexicon.acronyms - DEGREES
+        for word, at in note.starts({word for word in odd if _SHORTEST <= len(word) <= _LONGEST}):
+            if self._is_hospital(note.text, at, word.upper()):
+                yield Found(at, at + len(word), "HOSPITAL", 0.6)
         for person in _PERSON.finditer(note.text) if "initials" in note.words else ():
             yield Found(*person.span(1), "PATIENT", 0.7)
         for typist in _TYPIST.finditer(note.text) if any(hint in note.text for hint in _TYPED) else ():
@@ -54,21 +55,18 @@ class Initials(ClinicalRecognizer):
             if not self._words.is_generic(town) and not self._lexicon.is_ordinary(town):
                 yield Found(*house.span(), "HOSPITAL", 0.6)
 
-    def _of(self, note: Note, written: str) -> Iterator[Found]:
-        if written in _NO_ACRONYM:
-            return
-        text = note.text
-        for at in occurrences(text, written):
-            end = at + len(written)
-            if is_word_char(text, at - 1) or is_word_char(text, end):
-                continue
-            begin = max(0, at - _REACH)
-            signed = (
-                not written.startswith("F")  # fellows: `FSCAI`
-                and _SIGNED_AFTER.match(text, end)
-                and _SIGNED_BEFORE.search(text, begin, at)
-            )
-            named = text.startswith(")", end) and _DOCTOR_BEFORE.search(text, begin, at)
-            filed = _RECORD_AFTER.match(text, end) and _RECORD_BEFORE.search(text, begin, at)
-            if signed or named or filed or _WARD_AFTER.match(text, end):
-                yield Found(at, end, "HOSPITAL", 0.6)
+    @staticmethod
+    def _is_hospital(text: str, at: int, capitals: str) -> bool:
+        """Whether a word of a note is written in `capitals` and stands where only a hospital's initials can."""
+        end = at + len(capitals)
+        if not text.startswith(capitals, at) or is_word_char(text, end) or capitals in _NO_ACRONYM:
+            return False
+        begin = max(0, at - _REACH)
+        signed = (
+            not capitals.startswith("F")  # fellows: `FSCAI`
+            and _SIGNED_AFTER.match(text, end)
+            and _SIGNED_BEFORE.search(text, begin, at)
+        )
+        named = text.startswith(")", end) and _DOCTOR_BEFORE.search(text, begin, at)
+        filed = _RECORD_AFTER.match(text, end) and _RECORD_BEFORE.search(text, begin, at)
+        return bool(signed or named or filed or _WARD_AFTER.match(text, end))

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, table
 from transforms.deid.recognizers.name_reader import DEGREES, NO_NAMES, WORD, acts
 from transforms.deid.recognizers.places import LARGER
 
@@ -62,34 +62,29 @@ class ListedNames(ClinicalRecognizer):
             return frozenset(name for name in names if len(name) > 2)
 
         self._given = clear(lists.given)
-        self._surnames = clear(lists.surnames)
+        self._surnames = clear(lists.surnames) - self._given
         self._frequent = clear(lists.frequent_given)
         self._weak_given = ((lists.given) & lexicon.ordinary) - NO_NAMES
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
-        for word in note.words & self._given:
-            for at in occurrences(note.lowered, word):
-                found = self._around(note, at, at + len(word), given=True)
-                if found:
-                    yield found
-        for word in note.words & self._surnames:
-            if word in self._given:
-                continue
-            for at in occurrences(note.lowered, word):
-                found = self._around(note, at, at + len(word), given=False)
-                if found:
-                    yield found
-        for word in note.words & self._weak_given:
-            for at in occurrences(note.lowered, word):
-                found = self._weak(note, at, at + len(word))
-                if found:
-                    yield found
+        for word, at in note.starts(note.odd & self._given):
+            found = self._around(note, at, at + len(word), given=True)
+            if found:
+                yield found
+        for word, at in note.starts(note.odd & self._surnames):
+            found = self._around(note, at, at + len(word), given=False)
+            if found:
+                yield found
+        for word, at in note.starts(self._weak_given) if note.mixed else ():
+            found = self._weak(note, at, at + len(word))
+            if found:
+                yield found
 
     def _around(self, note: Note, at: int, end: int, *, given: bool) -> Found | None:
         """The name around a listed word that is nothing but a name."""
         text, lowered = note.text, note.lowered
-        if is_word_char(text, at - 1) or is_word_char(text, end):
+        if is_word_char(text, end):
             return None
         if text[at - 1 : at] == "-" or text[end : end + 1] == "-":
             at, end = _compound(text, at, end)  # `Jo-Ann`
@@ -132,9 +127,9 @@ class ListedNames(ClinicalRecognizer):
     def _weak(self, note: Note, at: int, end: int) -> Found | None:
         """A given name that is a word too (`Rose`, `Mark`): with a capital, and a surname or a deed behind it."""
         text, lowered = note.text, note.lowered
-        if not note.mixed or not text[at].isupper() or text[at + 1 : end] != lowered[at + 1 : end]:
+        if not text[at].isupper() or text[at + 1 : end] != lowered[at + 1 : end]:
             return None
-        if is_word_char(text, at - 1) or is_word_char(text, end) or self._lexicon.is_used_as_eponym(text, end):
+        if is_word_char(text, end) or self._lexicon.is_used_as_eponym(text, end):
             return None
         before = lowered[max(0, at - _CONTEXT) : at]
         if _NO_PERSON_BEFORE.search(before) or _NO_PERSON_AFTER.match(lowered, end):

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, occurrences, table
 
 _TABLE: Final = table("logins.toml")
 
@@ -80,10 +80,13 @@ class Logins(ClinicalRecognizer):
         super().__init__()
 
     def find(self, note: Note) -> Iterator[Found]:
-        if not note.words.isdisjoint(_WORDS):
-            for match in _SURE.finditer(note.lowered):
-                written = note.text[match.start("login") : match.end("login")]
-                if not is_word_char(note.lowered, match.start() - 1) and self._may_be(match["login"], written):
+        done = 0
+        for at in sorted(at for _, at in note.starts(_WORDS)):
+            match = _SURE.match(note.lowered, at) if at >= done else None
+            if match:
+                done = match.end()
+                written = note.text[match.start("login") : done]
+                if self._may_be(match["login"], written):
                     yield Found(*match.span("login"), "USERNAME", 0.85)
         if "by" in note.words:
             for match in _STAMPED.finditer(note.lowered):

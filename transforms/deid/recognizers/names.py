@@ -26,7 +26,7 @@ _OF_CLERGY: Final = frozenset(("sr", "sra", "fr", "sister"))
 _TITLES: Final = _OF_DOCTORS | _OF_CLERGY | {"mr", "mrs", "ms", "miss", "mister", "rev"}
 _DEGREE_WORDS: Final = frozenset(_TABLE["degree_words"].split())
 
-_DELIMITER: Final = re.compile(r":|[ \t]-[ \t]|\.{3,}")
+_DELIMITER: Final = re.compile(r":|-(?<=[ \t]-)(?=[ \t])|\.{3,}")
 _AFTER_DELIMITER: Final = re.compile(r"[ \t:#\-.]*(?:\n[ \t]*)?")
 _FIELD_END: Final = re.compile(r"(?:'?s|\(s\))?(?: \([^()\n]{1,20}\))?(?: name)?\Z")
 _FIELD_TAILS: Final = ("s", ")", "name")
@@ -91,15 +91,15 @@ def _by_first_word() -> dict[str, list[tuple[str, str, re.Pattern[str]]]]:
     labels = dict(reversed(_SPEAKS))  # the first label counts
     links = [(phrase, label, _SPEAKS_LINK) for phrase, label in labels.items()]
     for phrase, label, link in [*links, *((relative, "PATIENT", _RELATIVE_LINK) for relative in _RELATIVES)]:
-        first = _FIRST_LETTERS.findall(phrase)[0]
+        first = _LETTERS.findall(phrase)[0]
         phrases[first if len(first) > 1 else phrase].append((phrase, label, link))
     return dict(phrases)
 
 
-_FIRST_LETTERS: Final = re.compile(r"[a-z]+")
+_LETTERS: Final = re.compile(r"[a-z]+")
 _PHRASES: Final = _by_first_word()
-_MARKED: Final = tuple(phrase for phrase in _PHRASES if not phrase.isalpha())
-"""Phrases like `d/w`, whose first letter stands alone in every note."""
+_MARKED: Final = {phrase: frozenset(_LETTERS.findall(phrase)) for phrase in _PHRASES if not phrase.isalpha()}
+"""Phrases like `d/w`, whose first letter stands alone in every note, and all runs of letters in each."""
 
 
 class Names(ClinicalRecognizer):
@@ -188,10 +188,10 @@ class Names(ClinicalRecognizer):
         for delimiter in _DELIMITER.finditer(lowered):
             begin = max(0, delimiter.start() - _LONGEST_FIELD)
             before = lowered[begin : delimiter.start()].rstrip()
-            heads = [before]
+            heads = {before: None}
             if before.endswith(_FIELD_TAILS) and (tail := _FIELD_END.search(before)):
-                heads.append(before[: tail.start()].rstrip())
-            for head in dict.fromkeys(heads):
+                heads[before[: tail.start()].rstrip()] = None
+            for head in heads:
                 label = _field_label(head)
                 if label:
                     start = _AFTER_DELIMITER.match(text, delimiter.end())
@@ -215,7 +215,12 @@ class Names(ClinicalRecognizer):
     def _sentences(self, note: Note) -> Iterator[Found]:
         """`discussed with Jane Roe`, `his wife, Maria`."""
         lowered = note.lowered
-        marked = ((phrase, at) for phrase in _MARKED for at in occurrences(lowered, phrase))
+        marked = (
+            (phrase, at)
+            for phrase, letters in _MARKED.items()
+            if letters <= note.words
+            for at in occurrences(lowered, phrase)
+        )
         for word, at in chain(note.starts(_PHRASES.keys()), marked):
             if not word.isalpha() and is_word_char(lowered, at - 1):
                 continue

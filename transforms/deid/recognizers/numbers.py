@@ -7,11 +7,12 @@ code is nobody's lab value and counts as "any other unique identifying number" (
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, table
 from transforms.deid.recognizers.month_day import is_day
 
 _SSN: Final = re.compile(r"\d\d\d(?:(-)\s?\d\d-\s?|\s\d\d\s)\d{4}(?![\w]|-\d)")
@@ -68,6 +69,7 @@ _UDI: Final = re.compile(r"\(01\)\d{8,14}(?:\(\d\d\)[a-z0-9-]{2,20})*")
 _PAIR: Final = re.compile(
     r"(?:serial|s/n|sn)(?: ?#| no\.?| nos\.?| numbers?|s)*:? r:? ?(?P<right>[\w()-]+)[,;]? l:? ?(?P<left>[\w()-]+)"
 )
+_SERIAL: Final = frozenset(("serial", "serials", "sn", "sns", "s"))
 _TRIPLE: Final = re.compile(r"\d\d-\d\d-\d\d(?![\w-])")
 _TEN: Final = re.compile(r"\d{4} \d{4} \d{2}(?![\w/:%]|\.\d)")
 _FIN: Final = re.compile(r"(?<![a-z])fin:? ?#?\d{7,12}(?!\w)")
@@ -125,11 +127,18 @@ def _certain(form: str, letters: re.Match[str]) -> str:
     return letters.group()[:-1] if form[letters.end() : letters.end() + 1] == "?" else letters.group()
 
 
+def _by_head(anchors: Iterable[str]) -> dict[str, list[str]]:
+    """The anchors by the first letters of the first run of letters in them."""
+    heads: dict[str, list[str]] = defaultdict(list)
+    for anchor in anchors:
+        heads[anchor.partition("/")[0][:_HEAD]].append(anchor)
+    return dict(heads)
+
+
 _TRIGGERS: Final = _triggers()
-_ANCHORS: Final = tuple((anchor.split("/")[0][:_HEAD], anchor) for anchor in _TRIGGERS)
+_ANCHORS: Final = _by_head(_TRIGGERS)
 _REACH: Final = 80
 """No form with what stands between it and its number is longer."""
-_DIGIT_NEAR: Final = re.compile(r"\d")
 _NO_ID: Final = re.compile(r"(?:(?:19|20)\d\d|\d{1,2}/\d{1,2}(?:/\d+)?|\d+\.\d+)\Z")
 
 _UNITS: Final = r"copies|cfu|iu|units?|u|cells|particles|colon|mg|ml|mcg|ug|ng|vg|cc|kcal|cal|mm|platelets|k|l|g"
@@ -164,17 +173,7 @@ class Numbers(ClinicalRecognizer):
         if not note.numbers and "*" not in lowered:
             return
         yield from _social(note)
-        heads = {word[:_HEAD] for word in note.words}
-        for head, anchor in _ANCHORS:
-            if head not in heads:
-                continue
-            for at in occurrences(lowered, anchor):
-                if is_word_char(lowered, at - 1) or not _DIGIT_NEAR.search(lowered, at, at + _REACH):
-                    continue
-                for pattern, label in _TRIGGERS[anchor]:
-                    found = _triggered(note, at, pattern, label)
-                    if found:
-                        yield found
+        yield from _named(note)
         yield from _by_form(note)
         if any(hint in lowered for hint in _IMAGE_HINTS):
             for suffix in _IMAGE.finditer(lowered):
@@ -199,8 +198,27 @@ def _social(note: Note) -> Iterator[Found]:
             yield Found(*four.span(1), "SSN", 0.8)
 
 
-_SSN_WORDS: Final = frozenset(("ss", "ssn", "soc", "social"))
+_SSN_WORDS: Final = frozenset(
+    ("ss", "ssn", "soc", "social", "socsec", "socsecurity", "socialsec", "socialsecurity"),
+)
 _LAST: Final = frozenset(("last",))
+
+
+def _named(note: Note) -> Iterator[Found]:
+    """Numbers behind the words of `numbers.toml`."""
+    lowered = note.lowered
+    digits = [start for start, _ in note.numbers]
+    for word in note.words:
+        anchors = _ANCHORS.get(word[:_HEAD])
+        for at in note.runs[word] if anchors else ():
+            digit = bisect_left(digits, at)
+            if digit == len(digits) or digits[digit] >= at + _REACH or is_word_char(lowered, at - 1):
+                continue
+            for anchor in anchors or ():
+                for pattern, label in _TRIGGERS[anchor] if lowered.startswith(anchor, at) else ():
+                    found = _triggered(note, at, pattern, label)
+                    if found:
+                        yield found
 
 
 def _triggered(note: Note, at: int, pattern: re.Pattern[str], label: str) -> Found | None:
@@ -245,9 +263,10 @@ def _by_form(note: Note) -> Iterator[Found]:
             and lowered[found.start - 1 : found.start] not in _INSIDE
         ):
             yield found
-    if not note.words.isdisjoint(_REGISTERS):
-        for match in _REGISTERED.finditer(lowered):
-            yield Found(*match.span(), "LICENSE", 0.8)
+    for _, at in note.starts(_REGISTERS):
+        registered = _REGISTERED.match(lowered, at)
+        if registered:
+            yield Found(*registered.span(), "LICENSE", 0.8)
     if "fin" in note.words:
         for match in _FIN.finditer(lowered):
             yield Found(*match.span(), "ACCOUNT", 0.85)
@@ -260,10 +279,11 @@ def _by_form(note: Note) -> Iterator[Found]:
     if "(01)" in lowered:
         for match in _UDI.finditer(lowered):
             yield Found(*match.span(), "DEVICE", 0.95)
-    for match in _PAIR.finditer(lowered) if not note.words.isdisjoint(("serial", "sn", "s")) else ():
-        for side in ("right", "left"):
-            if _digits(match[side]) > 2:
-                yield Found(*match.span(side), "DEVICE", 0.85)
+    for _, at in note.starts(_SERIAL):
+        pair = _PAIR.match(lowered, at)
+        for side in ("right", "left") if pair else ():
+            if pair and _digits(pair[side]) > 2:
+                yield Found(*pair.span(side), "DEVICE", 0.85)
     for match in _SPACED.finditer(lowered):
         yield Found(*match.span(1), "MEDICALRECORD", 0.6)
 

@@ -72,7 +72,7 @@ _AFTER_STREET: Final = re.compile(
 )
 
 _CITY_NAME: Final = r"(?:(?:St|Ste|Ft|Mt)\. )?[A-Z][a-zA-Z'’\-]+(?:[ -](?:of|de|la|del|on|the|[A-Z][a-zA-Z'’\-]+)){0,3}"
-_COMMA_STATE: Final = re.compile(rf", (?:{_STATES}|{_CLEAR_POSTAL})\b")
+_COMMA_STATE: Final = re.compile(rf", (?=[A-Z])(?:{_STATES}|{_CLEAR_POSTAL})\b")
 _CITY_BEFORE: Final = re.compile(rf"(?<![\w'’-]){_CITY_NAME}\Z")
 _CITY_STATE_BEFORE: Final = re.compile(rf"({_CITY_NAME}),? (?:{_POSTAL}|{_STATES})\.?,?\s{{1,3}}\Z")
 _LONGEST_CITY: Final = 48
@@ -102,15 +102,15 @@ _CITY_WORDS: Final = frozenset(
         *("hometown", "city", "town"),
     )
 )
-_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n](?=[A-Z])")
 _IN_BRACKETS: Final = re.compile(r"\(([A-Z][a-z']+(?: (?:[A-Z][a-z']+|du|de|la|of|or)){0,2})(?=\)|, ?[(\d])")
-_ANY_PREPOSITION: Final = re.compile(r"[ \n](in|from|near|of|outside|to|at)[ \n]")
 _STRONG_PREPOSITIONS: Final = frozenset(("in", "near", "outside", "from"))
+_PREPOSITIONS: Final = _STRONG_PREPOSITIONS | {"of", "to", "at"}
+_PREPOSITION: Final = re.compile(rf"[ \n]({'|'.join(_PREPOSITIONS)})[ \n]")
 _CITY_WORD: Final = re.compile(r"(?:(?:St|Ste|Ft|Mt|st|ste|ft|mt)\. )?[A-Za-z][A-Za-z'-]*")
-_LISTED_STATE: Final = re.compile(
-    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
-    r"|W[AIVY])(?= \d{5}|[.;)\n]| {2}|\Z)"
-)
+_STATE_CODES: Final = frozenset(f"{_TABLE['postal_clear']} {_TABLE['postal_unclear']}".lower().split()) - {"pr"}
+"""Without Puerto Rico's: where PR stands in a note it is an interval of the ECG."""
+_STATE_CODE: Final = re.compile(r"[A-Z]{2}(?= \d{5}|[.;)\n]| {2}|\Z)")
+_MARKS: Final = frozenset(",;(")
 _NO_CITY_AFTER: Final = re.compile(
     r"(?:'s|-| (?:disease|syndrome|test|score|scale|coma|criteria|classification|virus|fever|protocol|stage|grade"
     r"|disorder)\b)"
@@ -159,26 +159,27 @@ class Places(ClinicalRecognizer):
 
     def _listed_cities(self, note: Note) -> Iterator[Found]:
         """`in Greensboro`, `from Walla Walla`: a preposition and a listed city that is no ordinary word."""
-        for match in _PREPOSITION.finditer(note.text) if note.mixed else _ANY_PREPOSITION.finditer(note.lowered):
-            end = self._city_at(note, match.end(), strong=match[1] in _STRONG_PREPOSITIONS)
+        for preposition, start in _behind_prepositions(note):
+            end = self._city_at(note, start, strong=preposition in _STRONG_PREPOSITIONS)
             if end:
-                yield Found(match.end(), end, "CITY", 0.7)
+                yield Found(start, end, "CITY", 0.7)
         for match in _IN_BRACKETS.finditer(note.text) if note.mixed else ():
             city = match[1].lower()
             if city not in self._lists.cities or city in self._lists.given or self._lexicon.is_ordinary(city):
                 continue
             if city not in self._lexicon.eponyms:
                 yield Found(*match.span(1), "CITY", 0.6)
-        for match in _LISTED_STATE.finditer(note.text):
-            end = match.start() - 1
-            if note.text[end : end + 1] != " ":
+        for _, at in note.starts(_STATE_CODES):
+            state = _STATE_CODE.match(note.text, at) if note.text[at].isupper() else None
+            end = at - 1
+            if state is None or note.text[end : end + 1] != " ":
                 continue
             end -= note.text[end - 1 : end] == ","
             words = list(_CITY_WORD.finditer(note.text, max(0, end - 30), end))
             for count in (3, 2, 1):
                 if len(words) >= count and words[-1].end() == end:
                     start = words[-count].start()
-                    if match.group() in self._lists.cities.get(note.text[start:end].lower(), "").split(","):
+                    if state.group() in self._lists.cities.get(note.text[start:end].lower(), "").split(","):
                         yield Found(start, end, "CITY", 0.85)
                         break
 
@@ -188,7 +189,7 @@ class Places(ClinicalRecognizer):
         words = list(islice(_CITY_WORD.finditer(text, start, start + 40), 4))
         for count in range(min(4, len(words)), 0, -1):
             end = words[count - 1].end()
-            if words[0].start() != start or any(char in text[start:end] for char in ",;("):
+            if words[0].start() != start or not _MARKS.isdisjoint(text[start:end]):
                 continue
             name = " ".join(text[start:end].lower().split())
             if name not in self._lists.cities:
@@ -294,6 +295,14 @@ class Places(ClinicalRecognizer):
                 break
             words.pop(0)
         return (start + words[0].start(), end) if words else (end, end)
+
+
+def _behind_prepositions(note: Note) -> Iterator[tuple[str, int]]:
+    """Where the name of a city may begin: in a note with small letters, with a capital."""
+    if note.mixed:
+        yield from note.before_capitals(_PREPOSITIONS)
+    else:
+        yield from ((match[1], match.end()) for match in _PREPOSITION.finditer(note.lowered))
 
 
 def _zips(note: Note) -> Iterator[Found]:

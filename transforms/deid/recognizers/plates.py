@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, table
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences, table
 
 _TABLE: Final = table("plates.toml")
 _VEHICLES: Final = frozenset(_TABLE["vehicles"].split())
@@ -42,7 +42,10 @@ class Plates(ClinicalRecognizer):
     def find(self, note: Note) -> Iterator[Found]:
         if not note.numbers or note.words.isdisjoint(_VEHICLES):
             return
-        for word, at in note.starts(_VEHICLES):
+        mentions = ((word, at) for word in note.words & _VEHICLES for at in occurrences(note.lowered, word))
+        for word, at in mentions:  # also at the head of `cars` or `vans`
+            if is_word_char(note.lowered, at - 1):
+                continue
             begin = at + len(word)
             stop = min(len(note.text), begin + _REACH)
             ends = _SENTENCE_ENDS.search(note.text, begin, stop)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import ClassVar, Final
 
 from transforms.deid.lexicon import Lexicon
-from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char
+from transforms.deid.recognizers.base import ClinicalRecognizer, Found, Note, is_word_char, occurrences
 
 _ROADS: Final = frozenset(
     (
@@ -45,10 +46,10 @@ class Roads(ClinicalRecognizer):
                 yield Found(*road.span(), "LOCATION-OTHER", 0.6)
         if not note.mixed:
             return
-        if any(word.endswith(_WAYS) and not self._lexicon.is_ordinary(word) for word in note.words):
-            for way in _NAMED.finditer(note.text):
-                if not self._lexicon.is_ordinary(way[1].lower()):
-                    yield Found(*way.span(1), "LOCATION-OTHER", 0.6)
+        for at in chain.from_iterable(occurrences(note.text, way) for way in _WAYS):
+            way = _NAMED.match(note.text, note.text.rfind(" ", 0, at) + 1 - len("the "))
+            if way and not self._lexicon.is_ordinary(way[1].lower()):
+                yield Found(*way.span(1), "LOCATION-OTHER", 0.6)
         if not note.words.isdisjoint(_HEADS):
             for place in _HEADED.finditer(note.text):
                 if not is_word_char(note.text, place.start() - 1):
