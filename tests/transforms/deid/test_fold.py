@@ -33,6 +33,13 @@ def test_lower_keeps_every_offset_and_fold_maps_within_the_text(raw: str) -> Non
         assert folded.text[at] in fold(raw[start:end])
 
 
+@given(*[st.text(st.one_of(st.characters(), st.sampled_from("İßΣέ\u0301’–AÉǼø")), max_size=12)] * 2)
+def test_a_character_is_written_alike_whatever_stands_beside_it(one: str, other: str) -> None:
+    assert lower(one + other) == lower(one) + lower(other)
+    assert fold(one + other) == fold(one) + fold(other)
+    assert Plain(f"{one}|{other}").text == f"{Plain(one).text}|{Plain(other).text}"
+
+
 def test_typographic_digits_dashes_slashes_and_blanks_become_ascii_one_for_one() -> None:
     text = "３/４/２０１９ ١٢/٠٣ 3\u20444\u20442019 123\u201145\u20136789 617\xa0555\u20091212 ÀÉ İ"
     lowered = lower(text)

@@ -16,6 +16,7 @@ LOGINS = Logins()
         ("username: okonjo_t", "okonjo_t"),
         ("Fitbit account qvelorn6.", "qvelorn6"),
         ("Signed on as qvelorn4.", "qvelorn4"),
+        ("Log-in\nann.kowalski. Seen", "ann.kowalski"),
         ("Closed by kbishop 05/11/2020", "kbishop"),
         ("Taken by: Bishop, Ann (LPN) / abishop", "abishop"),
         ("Ann Kowalski RN (akowalski)", "akowalski"),

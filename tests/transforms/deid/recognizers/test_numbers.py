@@ -32,6 +32,7 @@ NUMBERS = Numbers()
         ("insurance Molina 1CU7KA2WS35", "HEALTHPLAN", "1CU7KA2WS35"),
         ("Medicare 1EG4-TE5-MK73", "HEALTHPLAN", "1EG4-TE5-MK73"),
         ("Subscriber # 4545-3162-50", "HEALTHPLAN", "4545-3162-50"),
+        ("Grp# 66920-505.", "HEALTHPLAN", "66920-505"),
         ("DEA AB1234563", "LICENSE", "AB1234563"),
         ("signed, AB1234563.", "LICENSE", "AB1234563"),
         ("NPI: 1234567893", "LICENSE", "1234567893"),
