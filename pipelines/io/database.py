@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from pipelines.errors import RequestError
+from pipelines.errors import RequestError, RunError
 from pipelines.feed.run_tables import RunTables
 from pipelines.io.storage import open_filesystem
 from transforms import schema
@@ -45,6 +45,7 @@ class RunDatabase:
 
     Raises:
         RequestError: `memory` is not an amount.
+        RunError: where it is left: neither memory nor disk held what was worked out.
     """
 
     def __init__(
@@ -102,6 +103,8 @@ class RunDatabase:
     ) -> None:
         self.db.close()
         self._folder.cleanup()
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise RunError("DuckDB needs more: allow more --memory, or put TMPDIR where there is more room") from error
 
     def one(self, query: str, parameters: Sequence[object] = ()) -> Any:
         """The one value that a query gives."""

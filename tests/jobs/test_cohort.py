@@ -139,6 +139,14 @@ def test_wrong_requests_are_refused_in_a_line(notemill: Run, runs: dict[str, str
     assert (tmp_path / "taken" / "mine.txt").read_text() == "keep"
 
 
+def test_too_little_memory_is_told_in_a_line(notemill: Run, runs: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "cohort.toml").write_text(INDEX)
+    options = ("--definition", str(tmp_path / "cohort.toml"), "--output", str(tmp_path / "out"), "--memory", "1MB")
+    status, out, err = notemill("cohort", "--run", runs["times"], *options)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "allow more --memory" in err
+
+
 def test_flags_may_be_any_where_they_are_not_told(notemill: Run, runs: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "cohort.toml").write_text(
         'id = 1\nname = "x"\n[index]\nentities = { text = "glucophage", negated = "any" }'
