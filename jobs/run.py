@@ -253,7 +253,7 @@ def reading_stages(job: Job, models: Mapping[str, Checkpoint]) -> dict[str, tupl
             window=model.window,
             threads=model.threads,
             cache_mb=model.cache_mb,
-            ner=TokenOptions(aggregation=job.ner.aggregation, words=job.ner.words),
+            ner=TokenOptions(**job.ner.model_dump()),
             embed=EmbedOptions(pooling=job.embed.pooling, units=tuple(job.embed.units)),
             icd=_attention(job),
             resources=Resources(cpus=1.0, gpus=job.ray.num_gpus),

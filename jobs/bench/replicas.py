@@ -25,6 +25,7 @@ from jobs.config import Model
 from pipelines.errors import RunError
 from pipelines.guard import describe
 from transforms.clinical_bert.checkpoints import Checkpoint
+from transforms.clinical_bert.heads.tokens import TokenOptions
 from transforms.clinical_bert.replica import Replica
 from transforms.clinical_bert.spans import Span
 
@@ -56,6 +57,8 @@ class ReplicaSpec:
             threads=model.threads,
             cache_mb=model.cache_mb,
             device=model.device,
+            # Each word by itself, as those decide that it is held beside.
+            options={HEAD: TokenOptions(decoding="best")},
         )
 
     def but(self, **changes: Any) -> ReplicaSpec:

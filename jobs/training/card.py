@@ -13,9 +13,14 @@ _CORPORA: Final[dict[str, str]] = {
     "bc5cdr": "BC5CDR, the BioCreative V chemical-disease relation corpus (Li et al. 2016): abstracts, CC BY 4.0",
     "ncbi_disease": "NCBI Disease corpus (Doğan et al. 2014): abstracts, CC BY 4.0",
     "anatem": "AnatEM corpus (Pyysalo and Ananiadou 2014), CC BY 4.0",
+    "maccrobat": "MACCROBAT (Caufield et al. 2019): case reports with entities of 41 types; no licence at the source",
     "codiesp": (
         "CodiEsp (Miranda-Escalada et al. 2020): clinical cases coded by hand in ICD-10-CM, in the English machine "
         "translation of its authors, CC BY 4.0; codes that are not billable in the release below are left out"
+    ),
+    "generated_encounters": (
+        "encounters of Diabetes 130-US hospitals (Strack et al. 2014; UCI, CC BY 4.0) in the words of a template "
+        "(`python -m jobs.synthetic.diabetes130`): real labels, synthetic text"
     ),
     "generated notes": "notes of `notemill generate`: synthetic, with gold labels by construction",
     "generated notes (dev source)": (

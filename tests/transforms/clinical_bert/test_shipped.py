@@ -41,7 +41,7 @@ def test_every_head_is_there_with_its_figures(head: str) -> None:
 
 def test_size() -> None:
     files = [path for head in ("ner", "deid") for path in shipped(head).folder().rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 75_000_000
+    assert sum(path.stat().st_size for path in files) < 60_000_000
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pkl"}]
 
 

@@ -5,6 +5,7 @@ A head is known to the rest of the replica by its entry in `catalogue.HEADS` alo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def open_head(
     try:
         if kind == TOKEN_CLASSIFICATION:
             options = options or TokenOptions()
+            if options.decoding == "auto":
+                options = replace(options, decoding="path")
             return TokenHead(labels, weights["weight"], weights["bias"], options.reader(tokenizer), options)
         if kind == LABEL_ATTENTION:
             first, second, third = (weights[f"{layer}.weight"].to(dtype) for layer in ("first", "second", "third"))

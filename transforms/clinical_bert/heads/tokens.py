@@ -21,12 +21,15 @@ import torch
 
 from transforms.clinical_bert.heads.base import EncodedNotes
 from transforms.clinical_bert.heads.labels import OUTSIDE, join, label_groups, read_scheme, trimmed
+from transforms.clinical_bert.heads.paths import best_path, followers
 from transforms.clinical_bert.heads.words import PipelineWords, UnreadTextError, WordReader, first_unread, text_words
 from transforms.clinical_bert.spans import Span
 from transforms.clinical_bert.windows import NoteTokenizer
 
 Aggregation = Literal["average", "first", "max"]
 AGGREGATIONS: Final = ("average", "first", "max")
+Decoding = Literal["auto", "best", "path"]
+DECODINGS: Final = ("auto", "best", "path")
 WordsOf = Literal["pipeline", "text"]
 WORDS_OF: Final = ("pipeline", "text")
 
@@ -49,9 +52,12 @@ class TokenOptions:
         words: whose words (`heads.words`): those that transformers' pipeline joins (`pipeline`), or those of the
             text (`text`). They differ only with tokenizers other than WordPiece, and there `text` is what reads notes
             well in which lines and commas part words without a blank.
+        decoding: each word has its best label, as in transformers' own pipeline (`best`), or the labels of all are the
+            best path that the scheme allows (`path`, see `heads.paths`). `auto`: `path` for checkpoints of `notemill
+            train`, `best` for others.
         threshold: a word is labelled where it is not `O` with this probability at least; its label is then the best
             other one by the sum over the label's prefixes, and its score is the probability of not being `O`. None:
-            each word has its best label and that label's probability, as in transformers' own pipeline.
+            as `decoding` says, with that label's probability.
         whole: raise where the tokenizer dropped a letter or a digit.
 
     Raises:
@@ -60,12 +66,15 @@ class TokenOptions:
 
     aggregation: Aggregation = "average"
     words: WordsOf = "pipeline"
+    decoding: Decoding = "auto"
     threshold: float | None = None
     whole: bool = False
 
     def __post_init__(self) -> None:
         if self.aggregation not in AGGREGATIONS:
             raise ValueError(f"aggregation {self.aggregation!r} is none of {', '.join(AGGREGATIONS)}")
+        if self.decoding not in DECODINGS:
+            raise ValueError(f"decoding {self.decoding!r} is none of {', '.join(DECODINGS)}")
         if self.words not in WORDS_OF:
             raise ValueError(f"words {self.words!r} is none of {', '.join(WORDS_OF)}")
 
@@ -117,7 +126,10 @@ class TokenHead:
                 if (at := first_unread(text, tokens)) is not None:
                     raise UnreadTextError(f"the tokenizer dropped the character at {at}, so no model read it")
         words = [self._read_words(*note) for note in zip(notes.texts, notes.tokens, strict=True)]
-        found = self._label(notes.parts(), np.concatenate([np.diff(of_note.bounds) for of_note in words]))
+        counts = np.array([len(of_note.starts) for of_note in words])
+        found = self._label(
+            notes.parts(), np.concatenate([np.diff(of_note.bounds) for of_note in words]), counts.cumsum() - counts
+        )
         spans, at = [], 0
         for text, of_note in zip(notes.texts, words, strict=True):
             stop = at + len(of_note.starts)
@@ -172,13 +184,14 @@ class TokenHead:
         return result
 
     def _label(
-        self, states: Iterable[torch.Tensor], pieces: npt.NDArray[np.int64]
+        self, states: Iterable[torch.Tensor], pieces: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]
     ) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
         """For each group the number of the label of each word, and its score.
 
         Args:
             states: of all tokens, in consecutive parts of shape (tokens, width).
             pieces: tokens of each word, in order.
+            firsts: the first word of each note.
         """
         if not len(pieces):
             return [(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))] * len(self._groups)
@@ -187,7 +200,10 @@ class TokenHead:
         rows = []
         for group in self._groups:
             words = _aggregate(tokens[:, group.part].contiguous(), lengths, self._options.aggregation)
-            labels, scores = group.choose(words, self._options.threshold)
+            if self._options.threshold is None and self._options.decoding == "path":
+                labels, scores = group.follow(words, firsts)
+            else:
+                labels, scores = group.choose(words, self._options.threshold)
             rows += [labels.to(torch.int32), scores.view(torch.int32)]
         # The largest of NaNs is the first class, which is mostly `O`.
         rows.append(torch.isfinite(tokens).all().to(torch.int32).expand_as(rows[0]))
@@ -230,6 +246,8 @@ class _Group:
     def __init__(self, part: slice, labels: Sequence[tuple[str, str]], device: torch.device) -> None:
         self.part = part
         self._labels = [*labels, ("", OUTSIDE)]  # the last is for words under the threshold
+        self._outside = next((i for i, (_, name) in enumerate(labels) if name == OUTSIDE), None)
+        self._follows = followers(labels)
         self._is_outside = np.array([name == OUTSIDE for _, name in self._labels])
         names = dict.fromkeys(name for _, name in labels if name != OUTSIDE)
         of_name = [[i for i, (_, other) in enumerate(labels) if other == name] for name in names]
@@ -242,6 +260,18 @@ class _Group:
         """Number, prefix and name of each word that is not outside."""
         inside = np.flatnonzero(~self._is_outside[labels])
         return [(i, self._labels[labels[i]]) for i in inside.tolist()]
+
+    def follow(self, words: torch.Tensor, firsts: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `choose`, along the best path that the scheme allows.
+
+        Args:
+            words: probabilities, shape (words, labels).
+            firsts: the first word of each note.
+        """
+        if self._outside is None:
+            return self.choose(words, None)
+        path = torch.from_numpy(best_path(words.cpu().numpy(), self._follows, self._outside, firsts)).to(words.device)
+        return path, words.gather(1, path[:, None])[:, 0]
 
     def choose(self, words: torch.Tensor, threshold: float | None) -> tuple[torch.Tensor, torch.Tensor]:
         """The number of each word's label and its score; see `TokenOptions.threshold`.
