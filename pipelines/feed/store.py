@@ -111,6 +111,7 @@ class Column:
         kind: as Arrow calls its type; None for one that no table of ours has.
         told: the warehouse's own name of the type.
         length: characters that text may have; None where none is declared.
+        has_length: whether the warehouse could declare one.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Column:
     told: str
     nullable: bool = True
     length: int | None = None
+    has_length: bool = False
 
     @staticmethod
     def of(field: pa.Field) -> Column:

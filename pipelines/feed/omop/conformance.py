@@ -76,8 +76,8 @@ def _declared(fields: pa.Schema, columns: Sequence[Column]) -> Iterator[str]:
             continue
         if found.kind != wanted.type:
             yield f"{wanted.name}: its type is {found.told}, not {_spoken(wanted)}"
-        elif found.length is not None and found.length != length_of(wanted):
-            yield f"{wanted.name}: its length is {found.length}, not {length_of(wanted) or 'unlimited'}"
+        elif (found.length is not None or found.has_length) and found.length != length_of(wanted):
+            yield f"{wanted.name}: its length is {found.length or 'unlimited'}, not {length_of(wanted) or 'unlimited'}"
         if found.nullable and not wanted.nullable:
             yield f"{wanted.name}: it is not declared not null"
         elif wanted.nullable and not found.nullable:

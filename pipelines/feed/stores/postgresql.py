@@ -147,7 +147,14 @@ def reading(uri: str) -> Iterator[Look]:
                 f"where attrelid = to_regclass('\"{table}\"') and attnum > 0 and not attisdropped order by attnum"
             )
             columns = [
-                Column(name, kinds.get(kind), kind, not required, length if kind in _TEXTS and length >= 0 else None)
+                Column(
+                    name,
+                    kinds.get(kind),
+                    kind,
+                    not required,
+                    length if kind in _TEXTS and length >= 0 else None,
+                    has_length=True,
+                )
                 for name, kind, required, length in cursor.fetchall()
             ]
             if not columns:

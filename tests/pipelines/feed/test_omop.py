@@ -413,11 +413,12 @@ def test_one_value_that_is_not_the_models_is_found(fed: Path, tmp_path: Path, sq
 def test_postgresql_lengths_are_held_against_the_model(tmp_path: Path) -> None:
     warehouse = PostgreSQL(tmp_path)
     name = warehouse.uri.rpartition("/")[2]
-    changed = {"snippet": "varchar(300)", "term_modifiers": "jsonb", "nlp_datetime": "timestamptz"}
+    changed = {"snippet": "varchar(300)", "offset": "text", "term_modifiers": "jsonb", "nlp_datetime": "timestamptz"}
     server().psql(name, "; ".join(ddl(table, **(changed if table == "note_nlp" else {})) for table in TABLES))
     with opened(warehouse.uri) as look:
         assert check(look).findings == [
             "note_nlp.snippet: its length is 300, not 250",
+            "note_nlp.offset: its length is unlimited, not 50",
             "note_nlp.nlp_datetime: its type is timestamp with time zone, not datetime",
             "note_nlp.term_modifiers: its type is jsonb, not varchar",
         ]
