@@ -449,6 +449,9 @@ def cohort(
     run: Annotated[str, typer.Option(help="Output of a run; any fsspec URI.")],
     definition: Annotated[str, typer.Option(help="The cohort's definition, TOML; see README.")],
     output: Annotated[str, typer.Option(help="Folder for members, attrition and evidence; any fsspec URI.")],
+    keys: Annotated[
+        str | None, typer.Option(help="Integer keys of an omop:// feed, so that subject_id is its person_id.")
+    ] = None,
     memory: Memory = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -456,7 +459,7 @@ def cohort(
     """Find the patients of a run who fit a definition, with attrition and evidence."""
     from jobs import cohort as building
 
-    result = building.run(run, definition, output, memory=memory, threads=threads)
+    result = building.run(run, definition, output, keys=keys, memory=memory, threads=threads)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
     else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +43,13 @@ def load(file: str) -> tuple[Definition, str]:
 
 
 def run(
-    uri: str, definition: str, output: str, *, memory: str | None = None, threads: int | None = None
+    uri: str,
+    definition: str,
+    output: str,
+    *,
+    keys: str | None = None,
+    memory: str | None = None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Builds a cohort and writes it.
 
@@ -49,6 +57,7 @@ def run(
         uri: output of a run.
         definition: URI of the definition.
         output: URI of a folder; an earlier cohort there is replaced.
+        keys: folder of the integer keys of an `omop://` feed, so that `subject_id` is its `person_id`; None: hashes.
         memory: as DuckDB's `memory_limit`.
         threads: of DuckDB.
 
@@ -62,13 +71,30 @@ def run(
     target = Folder(output)
     _prepare(target)
     with RunDatabase(tables, TABLES, memory=memory, threads=threads) as database, tempfile.TemporaryDirectory() as made:
-        cohort = build(database, wanted, Path(made), labels=known_labels(tables))
+        cohort = build(
+            database,
+            wanted,
+            Path(made),
+            labels=known_labels(tables),
+            keys=None if keys is None else partial(_persons, keys),
+        )
         result = {**asdict(cohort), "definition": text}
         for name in OUTPUTS:
             target.put_file(f"{name}.parquet", Path(made) / f"{name}.parquet")
     target.put(_ACCOUNT, json.dumps(result, indent=1).encode())
     target.remove(TEMPORARY)
     return result
+
+
+def _persons(keys: str, patients: Sequence[str]) -> list[int]:
+    """The `person_id` of patients in an `omop://` feed; those that it has not met are given theirs now."""
+    from pipelines.feed.omop.integers import IntegerKeys
+    from pipelines.feed.omop.tables import PERSON
+
+    with closing(IntegerKeys(keys)) as integers:
+        found = [integers.key(PERSON, patient) for patient in patients]
+        integers.settle()
+    return found
 
 
 def known_labels(run: RunTables) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,30 +20,33 @@ TABLES: Final = ("notes", "sections", "entities", "codes", "readmission")
 """Tables of a run that a cohort reads. None of them is restricted."""
 
 _AGES: Final = pa.schema([("n", pa.int64()), ("years", pa.int32()), ("start", pa.int32()), ("stop", pa.int32())])
+_SUBJECTS: Final = pa.schema([("p", pa.int64()), ("subject_id", pa.int64())])
 _BATCH: Final = 2_000  # notes whose texts are read at once
 
 OUTPUTS: Final = {
     "cohort": """
-        select {id}::integer as cohort_definition_id, {key} as subject_id, i.time::date as cohort_start_date,
+        select {id}::integer as cohort_definition_id, subject_id, i.time::date as cohort_start_date,
             {end}::date as cohort_end_date
-        from left_{last} l join entry i using (p) join patient using (p) order by subject_id""",
+        from subject l join entry i using (p) order by subject_id""",
     "attrition": "select * from attrition order by step",
     "evidence": """
-        select {id}::integer as cohort_definition_id, {key} as subject_id, e.criterion, k.note_id, k.note_time,
+        select {id}::integer as cohort_definition_id, subject_id, e.criterion, k.note_id, k.note_time,
             e.start, e.stop as "end",
             case when e.text is null and e.start is not null then substring(t.text, e.start + 1, e.stop - e.start)
                 else e.text end as text
         from (select distinct p, criterion, place, n, start, stop, text from evidence) e
-        join left_{last} using (p) join patient using (p) left join note k using (n)
+        join subject using (p) left join note k using (n)
         left join (
             select note_id, any_value(text) as text from notes
             where note_id in (select k.note_id from evidence join note k using (n)
                 where evidence.text is null and evidence.start is not null) group by note_id
         ) t on t.note_id = k.note_id
         order by subject_id, e.place, k.note_id, e.start""",
-    "crosswalk": "select {key} as subject_id, patient_id from left_{last} join patient using (p) order by subject_id",
+    "crosswalk": "select subject_id, patient_id from subject order by subject_id",
 }
 """Each output as a query."""
+
+Keys = Callable[[Sequence[str]], Sequence[int]]
 
 _KEY: Final = "('0x' || substring(sha256(patient_id), 1, 15))::bigint"
 """60 bits of SHA-256: the same number for a patient in every run that has the same key."""
@@ -86,25 +89,33 @@ class Cohort:
     remarks: tuple[str, ...]
 
 
-def build(database: RunDatabase, definition: Definition, folder: Path, *, labels: Iterable[str] = ()) -> Cohort:
+def build(
+    database: RunDatabase,
+    definition: Definition,
+    folder: Path,
+    *,
+    labels: Iterable[str] = (),
+    keys: Keys | None = None,
+) -> Cohort:
     """Builds a cohort.
 
     Args:
         database: of the run, with the views `TABLES`.
         folder: where `OUTPUTS` are written, each as a Parquet file of its name.
         labels: entity labels that the run's checkpoint knows.
+        keys: gives the integer keys of patient ids; None: hashes of 60 bits.
 
     Raises:
         RequestError: the definition does not fit the run.
     """
     terms = Terms(database, labels)
     terms.check(definition)
-    return _Building(database, definition, terms).run(folder)
+    return _Building(database, definition, terms, keys).run(folder)
 
 
 class _Building:
-    def __init__(self, database: RunDatabase, definition: Definition, terms: Terms) -> None:
-        self._database, self._definition, self._terms = database, definition, terms
+    def __init__(self, database: RunDatabase, definition: Definition, terms: Terms, keys: Keys | None) -> None:
+        self._database, self._definition, self._terms, self._keys = database, definition, terms, keys
         self._do: Callable[[str], Any] = database.db.execute
         self._steps: list[Step] = []
         self._remarks: list[str] = [terms.times.remark] if terms.times.remark else []
@@ -273,14 +284,28 @@ class _Building:
         end = "i.time"
         if self._definition.end == "last note":
             end = "(select max(note_time) from note k where k.p = l.p)"
+        self._subjects(last)
         if self._database.one(
-            f"select count(*) - count(distinct {_KEY}) from left_{last} join patient using (p)"
+            "select count(*) - count(distinct subject_id) from subject"
         ):  # one chance in a thousand with 48 million members
             raise RequestError("two members have the same subject_id; give the run another NOTEMILL_KEY")
         for name, written in OUTPUTS.items():
-            filled = written.format(id=self._definition.id, key=_KEY, last=last, end=end)
+            filled = written.format(id=self._definition.id, end=end)
             target = literal(str(folder / f"{name}.parquet"))
             self._do(f"copy ({filled}) to {target} (format parquet, compression zstd)")
+
+    def _subjects(self, last: int) -> None:
+        """The table `subject`: members and their integer keys."""
+        members = f"from left_{last} join patient using (p)"
+        if self._keys is None:
+            self._do(f"create table subject as select p, patient_id, {_KEY} as subject_id {members}")
+            return
+        found = self._database.rows(f"select p, patient_id {members} order by patient_id")
+        keys = self._keys([patient for _, patient in found])
+        rows = pa.table({"p": [p for p, _ in found], "subject_id": keys}, schema=_SUBJECTS)
+        self._database.db.register("given", rows)
+        self._do("create table subject as select p, patient_id, subject_id from given join patient using (p)")
+        self._database.db.unregister("given")
 
     def _attrition(self) -> None:
         self._do(

@@ -139,6 +139,24 @@ def test_wrong_requests_are_refused_in_a_line(notemill: Run, runs: dict[str, str
     assert (tmp_path / "taken" / "mine.txt").read_text() == "keep"
 
 
+def test_subjects_are_the_persons_of_an_omop_feed(notemill: Run, runs: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "cohort.toml").write_text(DIABETES)
+    keys = ("--keys", str(tmp_path / "keys"))
+    feed = ("feed", "--run", runs["times"], "--to", f"omop://duckdb://{tmp_path}/cdm.duckdb", *keys)
+    assert notemill(*feed)[0] == 0
+    options = ("--run", runs["times"], "--definition", str(tmp_path / "cohort.toml"), "--output", str(tmp_path / "out"))
+    status, _, err = notemill("cohort", *options, *keys)
+    assert (status, err) == (0, "")
+    people = duckdb.sql(f"select subject_id, patient_id from '{tmp_path}/out/crosswalk.parquet'").fetchall()
+    given = duckdb.sql(f"select first, id from '{tmp_path}/keys/*.parquet' where kind = 'person'").fetchall()
+    assert {patient for _, patient in people} == {"in", "in after dialysis"}
+    assert set(people) < set(given)
+    with duckdb.connect(f"{tmp_path}/cdm.duckdb") as db:
+        assert {subject for subject, _ in people} < {
+            person for (person,) in db.sql("select person_id from note").fetchall()
+        }
+
+
 def test_too_little_memory_is_told_in_a_line(notemill: Run, runs: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "cohort.toml").write_text(INDEX)
     options = ("--definition", str(tmp_path / "cohort.toml"), "--output", str(tmp_path / "out"), "--memory", "1MB")

@@ -32,7 +32,7 @@ from pipelines.feed.store import Part, Store, TableSpec, length_of
 NOTE: Final = "note"
 NOTE_NLP: Final = "note_nlp"
 CONDITION: Final = "condition_occurrence"
-_PERSON: Final = "person"
+PERSON: Final = "person"
 _VISIT: Final = "visit_occurrence"
 
 SPECS: Final = tuple(
@@ -121,7 +121,7 @@ class OmopTables:
         time = note["note_time"]
         return {
             "note_id": self._keys.key(NOTE, note["note_id"]),
-            "person_id": self._keys.key(_PERSON, note["patient_id"]),
+            "person_id": self._keys.key(PERSON, note["patient_id"]),
             "note_date": UNDATED if time is None else time.date(),
             "note_datetime": time,
             "note_type_concept_id": self._vocabulary.named(NOTE_OF_RECORD),
@@ -194,7 +194,7 @@ class OmopTables:
                 rows.append(
                     {
                         "condition_occurrence_id": key,
-                        "person_id": self._keys.key(_PERSON, notes[own]["patient_id"]),
+                        "person_id": self._keys.key(PERSON, notes[own]["patient_id"]),
                         "condition_concept_id": concept,
                         "condition_start_date": time.date(),
                         "condition_start_datetime": time,
