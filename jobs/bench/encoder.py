@@ -275,6 +275,7 @@ class _Run:
         counts = with_cache.replica.counts - with_cache.before
         repeated = shares(counts)
         saved = 1 - sum(rates["cache"].seconds) / sum(rates["no cache"].seconds)
+        cpu_saved = 1 - sum(rates["cache"].cpu_seconds) / sum(rates["no cache"].cpu_seconds)
         share = repeated["repeated_windows"]
         return {
             "notes": self._bench.copy_forward,
@@ -284,6 +285,8 @@ class _Run:
             "repeated_positions": repeated["repeated_positions"],
             "time_saved": round(saved, 4),
             "saved_over_repeated": round(saved / share, 3) if share else None,
+            "cpu_time_saved": round(cpu_saved, 4),
+            "cpu_saved_over_repeated": round(cpu_saved / share, 3) if share else None,
         }
 
     # -- memory

@@ -142,6 +142,8 @@ def test_the_cache_is_measured_on_copied_notes(notemill: Run, notes: Path) -> No
     seconds = {name: sum(contender["seconds"]) for name, contender in copied["contenders"].items()}
     assert copied["time_saved"] == pytest.approx(1 - seconds["cache"] / seconds["no cache"], abs=0.02)
     assert copied["saved_over_repeated"] == pytest.approx(copied["time_saved"] / copied["repeated_windows"], abs=0.01)
+    cpu = {name: sum(contender["cpu_seconds"]) for name, contender in copied["contenders"].items()}
+    assert copied["cpu_time_saved"] == pytest.approx(1 - cpu["cache"] / cpu["no cache"], abs=0.02)
 
 
 def test_replicas_and_memory_in_processes_of_their_own(
