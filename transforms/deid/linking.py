@@ -15,6 +15,7 @@ from transforms.deid import known
 from transforms.deid.fold import Folded, fold, lower
 from transforms.deid.labels import PRIORITY
 from transforms.deid.lexicon import Lexicon
+from transforms.deid.recognizers.name_reader import DEGREES
 from transforms.deid.spans import TAGGER, PhiSpan, merge
 
 ECHO: Final = "echo"
@@ -41,6 +42,9 @@ _CUT_AT: Final = (6, 7, 8)
 _OLD: Final = r"(9\d|1[01]\d)"
 _AGE_BEHIND: Final = re.compile(
     rf",? \({_OLD}\)"
+    rf"|, {_OLD}(?=, \d{{3,}}-?\d)"
+    rf"| {{2,}}(?:[A-Z]{{0,3}}\d[\w-]{{3,}} {{2,}})?{_OLD}(?= {{2,}}(?:[MF](?: |$)|\d{{1,2}}[/.-]))"
+    rf"| {_OLD}(?= (?:here|seen|[mMfF]|y\.?o)\b)"
     rf"|, {_OLD}(?=[,;.]?(?:\s*\n|\Z)|, (?![\d/]))"
     rf"|(?: is|'s|’s) (?:now )?{_OLD}(?=[,;.](?!\d)|\s*\n|\s*\Z)"
 )
@@ -50,7 +54,8 @@ _DICTATED: Final = re.compile(
     re.MULTILINE,
 )
 """Who dictated, before who typed, or who signed, before when, on a line of its own: `HLF:farrellh`, `HLF 9/2 1915`."""
-_BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)")
+_BRACKETED: Final = re.compile(r" \(([A-Z]{2,3})\)|,? (?:/ )?([A-Z]{3})(?![\w-])")
+_EXTENSION_BEHIND: Final = re.compile(r" \((?!(?:19|20[0-3])\d\))(\d{4})\)")
 
 Part = tuple[float, int, str, bool]
 """Of a part of a name: best score, rank of its label (negative), its label, whether to look for it in any case."""
@@ -119,7 +124,7 @@ def _name_words(text: str, span: PhiSpan) -> list[str]:
 
 
 def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
-    """`Eugene Davis (ED)`, `Ann Lee (94)`, `Ann Lee is 94.`: initials or an age over 89 behind a name."""
+    """What stands behind a name: initials (`(ED)`), an age over 89 (`Ann Lee, 94`), an extension (`(2417)`)."""
     found = []
     for span in spans:
         match = _BRACKETED.match(text, span.end)
@@ -127,8 +132,19 @@ def _initials(text: str, spans: Iterable[PhiSpan]) -> list[PhiSpan]:
         age = _AGE_BEHIND.match(text, span.end)
         if age:
             found.append(PhiSpan(*age.span(age.lastindex or 0), "AGE", _SCORE, ECHO))
-        if match and len(words) > 1 and match[1][0] == words[0][0].upper() and match[1][-1] == words[-1][0].upper():
-            found.append(PhiSpan(*match.span(1), span.label, _SCORE, ECHO))
+        letters = match[match.lastindex or 0] if match else ""
+        firsts = [word[0].upper() for word in words]
+        if (
+            match
+            and len(words) > 1
+            and letters[0] == firsts[0]
+            and letters[-1] in firsts[1:]
+            and letters.lower() not in DEGREES
+        ):
+            found.append(PhiSpan(*match.span(match.lastindex or 0), span.label, _SCORE, ECHO))
+        extension = _EXTENSION_BEHIND.match(text, span.end)
+        if extension:
+            found.append(PhiSpan(*extension.span(1), "PHONE", _SCORE, ECHO))
     return found
 
 

@@ -30,11 +30,41 @@ _REACH: Final = 32
 _MONEY: Final = re.compile(r"\b(?:dollars?|cents|bucks)\b")
 _CLOCK: Final = r"(?:[01]\d|2[0-3])[0-5]\d"
 _CLOCKS: Final = re.compile(rf"-?{_CLOCK}|{_CLOCK} ?[-–] ?{_CLOCK}")
+_CLOCK_RANGE: Final = re.compile(rf"{_CLOCK} ?[-–] ?{_CLOCK}")
+_SPENT_BEFORE: Final = re.compile(
+    r"(?:\b(?:sleeps?|slept|bed|times?|from|session|shift|seen|worked|hours|hrs|duration|visit|tourniquet|naps?)"
+    r"[: ]{1,2}| {2})\Z"
+)
+"""How long something took: `sleep 2200-0500`, a column of its own."""
+_HALF_CLOCKS: Final = re.compile(r"(?:1[0-2]|[1-9])[ap] ?[-–] ?(?:1[0-2]|[1-9])[ap]")
+"""A shift: `7p-7a`."""
+_BILLED: Final = re.compile(r"99[2-4]\d\d(?:[-, ]+(?:2[2-9]|5\d|9[359]|gc|ge|gt|gq))*|cms-\d{3,4}[a-z]?")
+"""A visit's level in Current Procedural Terminology with its modifiers: `99213-95`; a form of Medicare's."""
+_PROCEDURE: Final = re.compile(r"9[0-7]\d{3}")
+_BIRTHS: Final = re.compile(r"g\d{1,2} ?p\d{1,8}(?:-\d-\d-\d)?")
+"""Pregnancies and births: `G3P1011`."""
+_COUNTED: Final = frozenset(
+    (
+        "IDNUM",
+        "ACCOUNT",
+        "PHONE",
+        "FAX",
+        "ROOM",
+        "LICENSE",
+        "MEDICALRECORD",
+        "HEALTHPLAN",
+        "SSN",
+        "BIOID",
+        "ZIP",
+        "DEVICE",
+    )
+)
 _DAY_BEFORE: Final = re.compile(r"(?:(?:19|20)\d\d|\d/\d\d(?:\d\d)?),? (?:\d{4})?\Z")
 _CODE_COUNT: Final = re.compile(r"\bx ?\d{1,2} \(\Z")
 """`debrided x8 (11721)`: how often, and the procedure's code."""
 
-_CARS: Final = frozenset((*table("plates.toml")["vehicles"].split(), *_TABLE["more_vehicles"].split()))
+_PLATES: Final = table("plates.toml")
+_CARS: Final = frozenset(" ".join((_PLATES["vehicles"], _PLATES["makes"], _TABLE["more_vehicles"])).split())
 _COLOURS: Final = frozenset(_TABLE["colours"].split())
 _CAR_BEFORE: Final = re.compile(
     rf"(?:\b(?:brakes?|driv(?:es|ing)|drove|cars?|truck|van|suv|pickup|sedan|vehicle|{'|'.join(_COLOURS)}|(?:19|20)\d\d)"
@@ -56,6 +86,10 @@ _BESIDE: Final = 200
 _SIGNED_BEFORE: Final = re.compile(r"(?:[/:\n-]|\bby|\bper|\bw/|\d|  )\s*\Z")
 _LINE_BEFORE: Final = re.compile(r"(?:[/:\n]|  )\s*\Z")
 _SHORTEST_WORD, _LONGEST_ACRONYM = 4, 7
+_NUMBER_WORDS: Final = frozenset(_TABLE["number_words"].split())
+_MODEL_AFTER: Final = re.compile(r",? (?:ser|serial|s/n|lot|reuse|udi)\b")
+"""Behind the model of a device, which many have, stands the number of this one: `CF-HQ190L ser 27550`."""
+_CODE_AFTER: Final = re.compile(r"\s*(?:\n|\Z)| {2}")
 _SMALL: Final = frozenset(("the", "a", "an", "at", "in", "on", "of", "to"))
 _MOST_GENERIC: Final = 3
 """More words than these, each of them generic, name a house all the same: `Family First Community Health Center`."""
@@ -89,8 +123,10 @@ class Lookalikes:
         if _MONEY.search(content) or text[max(0, span.start - 2) : span.start].strip() == "$":
             return True
         words = _WORD.findall(content)
-        if not words or span.label == "VEHICLE":
+        if not words or span.label == "VEHICLE" or span.label in _COUNTED:
             return _is_count(text, span, content, words)
+        if all(word in _NUMBER_WORDS for word in words):
+            return True
         if span.label not in _NAMES and span.label not in _PLACES:
             return False
         after = lower(text[span.end : span.end + _REACH])
@@ -99,7 +135,11 @@ class Lookalikes:
             return True
         if span.label == "STREET":
             return len(words) == 1 and content.isalpha() and self._lexicon.is_ordinary(words[0])
-        return self._is_shorthand(text, span, words, before) or self._is_plain(text, span, words)
+        return (
+            self._is_shorthand(text, span, words, before)
+            or self._is_plain(text, span, words)
+            or self._is_small(text, span, words, before)
+        )
 
     def _is_car(self, words: list[str], before: str, after: str, *, label: str) -> bool:
         words = [word for word in words if word not in _SMALL]
@@ -133,6 +173,13 @@ class Lookalikes:
         listed = fold(written) in self._lists.surnames or fold(written) in self._lists.given
         return len(written) <= _LONGEST_ACRONYM and not listed and not _LINE_BEFORE.search(before)
 
+    def _is_small(self, text: str, span: PhiSpan, words: list[str], before: str) -> bool:
+        """Whether one word in small letters, in prose that writes names with capitals, is a word: `goal: dance at`."""
+        if span.label not in _NAMES or len(words) > 1 or not text[span.start : span.end].strip(" .").islower():
+            return False
+        known = self._lexicon.is_ordinary(words[0]) or self._lexicon.abbreviates(words[0])
+        return known and _TITLE_BEFORE.search(before) is None and _is_prose(text, span)
+
     def _is_plain(self, text: str, span: PhiSpan, words: list[str]) -> bool:
         """Whether a place is named by nothing but words of the language: in small letters, or as a kind of house is."""
         if span.label in _NAMES or not all(self._lexicon.is_ordinary(word) for word in words):
@@ -154,6 +201,15 @@ def _is_count(text: str, span: PhiSpan, content: str, words: list[str]) -> bool:
     before = lower(text[max(0, span.start - _REACH) : span.start])
     if span.label == "VEHICLE":
         return bool(re.match(r"(?:19|20)\d\d\b", content)) and all(word in _CARS for word in words)
+    if span.label in _COUNTED:
+        if any(form.fullmatch(content) for form in (_BILLED, _BIRTHS, _HALF_CLOCKS)):
+            return True
+        if _CLOCK_RANGE.fullmatch(content) and _SPENT_BEFORE.search(before):
+            return True
+        if span.label == "DEVICE" and _MODEL_AFTER.match(lower(text[span.end : span.end + _REACH])):
+            return True
+        if _PROCEDURE.fullmatch(content) and span.label != "ZIP":
+            return before.endswith("cpt ") or (before.endswith("  ") and _CODE_AFTER.match(text, span.end) is not None)
     if span.label in ("IDNUM", "ACCOUNT", "PHONE", "ROOM") and _CLOCKS.fullmatch(content):
         return _DAY_BEFORE.search(before) is not None
     return span.label == "PHONE" and _CODE_COUNT.search(before + ("(" if content.startswith("(") else "")) is not None

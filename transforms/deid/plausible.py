@@ -15,6 +15,8 @@ from transforms.deid.fold import fold
 from transforms.deid.lexicon import Lexicon
 from transforms.deid.lists import NameLists
 from transforms.deid.lookalikes import Lookalikes, is_role
+from transforms.deid.recognizers.month_day import is_growth
+from transforms.deid.recognizers.name_reader import acts
 from transforms.deid.recognizers.places import is_larger_than_city
 from transforms.deid.spans import PhiSpan
 
@@ -30,6 +32,15 @@ _LOOSE_DATE_END: Final = re.compile(
     r"(?:[.,;:]?\s+(?:the|at|on|in|an?|of|to|and|by|with|for|from|is|was|he|she|dinner|lunch|party)|,\s+first|[.;]\s+\d{1,2})+\s*\Z"
 )
 """Of a tagger's date what belongs to the sentence after it: `January. 2`, `18 November the`."""
+_PARTS: Final = re.compile(r"['’-]")
+_LONGEST_COMPANY: Final = 24
+_COMPANY_BEFORE: Final = re.compile(
+    r"(?:\b(?:dr|drs|mr|mrs|ms|miss|prof|nurse|rn|pt|patient|by|per|from|with|and|called|named|name|is|told|asked|attn|cc|dear"
+    r"|hi|hello|thanks|thank you"
+    r"|wife|husband|son|daughter|mother|father|sister|brother|niece|nephew|aunt|uncle|cousin|friend|neighbor|sitter|dtr|mom|dad)"
+    r"\b[.:,]? ?\(?|(?:\A|\n)[ \t]*|[/@&] ?|--? ?)\Z",
+    re.IGNORECASE,
+)
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _GAP: Final = re.compile(r"\s*\n[ \t]*\n\s*|[ \t]{2,}")
@@ -57,7 +68,7 @@ _NO_DAY_AFTER: Final = re.compile(r"[ \n](?:[<>(]|\d\d ?%|of \d|scan|hat|exposur
 """`keep sat >90`, `OCT (macula)`: an oxygen saturation, a tomography."""
 _MONTH_AND_YEAR: Final = re.compile(r"(?:0?[1-9]|1[0-2]) ?[-/.] ?(?:19|20)\d\d")
 _SCALE_BEFORE: Final = re.compile(
-    r"(?:gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|match(?:ed)?|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
+    r"(?:iddsi|cincinnati|sln|dp|gds|gcs|epds|audit-c|audit|distress|later|bipap|cpap|cogwheeling|curb-65|match(?:ed)?|grip|biceps|triceps|quads|dtrs?|phq-?\d?|gad-?\d?|mmse|moca|pain|sleep|appetite|energy|mood|strength|scores?|scale|murmur|berg|tinetti|apgars?"
     r"|waddell|reflexes|motor|power|va|vision|acuity)(?: is| of| was| at|:)? *\Z",
     re.IGNORECASE,
 )
@@ -68,6 +79,8 @@ _FEWEST_DIGITS: Final = MappingProxyType(
     | {"VEHICLE": 3, "DEVICE": 3, "IDNUM": 4, "BIOID": 2}
 )
 """A number must hold this many digits; patterns know the shorter ones by what stands before them."""
+_FEWEST_OF_ROOM: Final = 3
+"""`bed 14` tells nobody anything: every ward has one."""
 _CODES: Final = frozenset((*_FEWEST_DIGITS, "USERNAME", "PHOTO", "URL", "EMAIL", "IPADDR"))
 _ADDRESSES: Final = _PLACES | {"STREET", "ZIP"}
 _NAME_ENDS: Final = re.compile(r"(?<=[^\W\d_]{3})\.\s+(?=[^\W\d_]{3})")
@@ -136,7 +149,9 @@ class Plausible:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._cities = NameLists.shipped().cities
+        lists = NameLists.shipped()
+        self._cities = lists.cities
+        self._listed = lists.given | lists.surnames | frozenset(lists.nicknames)
         self._is_lookalike = Lookalikes(lexicon)
 
     def parts(self, text: str, span: PhiSpan) -> list[PhiSpan]:
@@ -185,12 +200,16 @@ class Plausible:
                 return False
             if _TOMOGRAPHY.fullmatch(content) and not _DIGIT.search(text, max(0, span.start - 4), span.end + 4):
                 return False
-            return _is_date(content, span.score) and not _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start)
+            if _SCALE_BEFORE.search(text, max(0, span.start - 20), span.start) or is_growth(text, content, span.end):
+                return False
+            return _is_date(content, span.score)
         if span.label == "AGE":
             return (
                 any(90 <= int(number) <= 130 for number in _NUMBER.findall(content))
                 or _OLD_WORD.search(content) is not None
             )
+        if span.label == "ROOM":
+            return len(_DIGIT.findall(content)) >= _FEWEST_OF_ROOM
         if span.label in _FEWEST_DIGITS:
             return len(_DIGIT.findall(content)) >= _FEWEST_DIGITS[span.label]
         if span.label == "PHOTO":
@@ -219,10 +238,22 @@ class Plausible:
         if len(folded) == 1 and span.score < SURE and self._lexicon.abbreviates(words[-1]):
             return False
         if any(not self._lexicon.is_ordinary(word) for word in folded):
-            return True
+            return len(words) > 1 or span.score >= _RATHER_SURE or self._may_be_named(text, span, words[0])
         capital = [fold(word) for word in words if len(word) > 1 and word[0].isupper()]
         sure = span.score >= SURE and (capital or any(self._lexicon.is_name_too(word) for word in folded))
         return bool(sure) or any(self._lexicon.is_name_too(word) for word in capital)
+
+    def _may_be_named(self, text: str, span: PhiSpan, word: str) -> bool:
+        """Whether a lone word of which a tagger is not sure is a known name, or stands where people do.
+
+        Drugs and devices (`Glidesheath (`) are formed as names are; hardly anybody's name is on no list.
+        """
+        if not word.istitle() or all(part in self._listed for part in _PARTS.split(fold(word)) if part):
+            return True
+        begin = max(0, span.start - _LONGEST_COMPANY)
+        return _COMPANY_BEFORE.search(text, begin, span.start) is not None or (
+            text.startswith(":", span.end) or acts(text, span.end)
+        )
 
     def _is_place(self, text: str, span: PhiSpan, words: list[str]) -> bool:
         folded = [fold(word) for word in words]

@@ -49,6 +49,7 @@ _RESULT_AFTER: Final = re.compile(
 )
 _RESULT_BEFORE: Final = re.compile(
     r"(?:(?<![\w/.-])\d{1,4}(?:\.\d+)? ?(?:%|ml|ml/min|cm|mm|mmhg|l|m2|ms|msec)"
+    r"|\b(?:lv|rv)ef"
     r"|\b(?:auc|l?v?ef|gfr|crcl|bsa|bmi|score|grade|class|stage|qtc?|ratio|index)(?: of| is)? \d{1,3}(?:\.\d+)?) \(\Z"
 )
 _SUPPORT_BEFORE: Final = re.compile(

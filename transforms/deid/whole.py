@@ -19,7 +19,7 @@ from transforms.deid.recognizers.contact import EXTENSION
 from transforms.deid.recognizers.facilities import kind_follows
 from transforms.deid.recognizers.name_reader import NO_NAMES, NameReader, closes_name
 from transforms.deid.recognizers.places import UNIT
-from transforms.deid.spans import PhiSpan
+from transforms.deid.spans import TAGGER, PhiSpan
 
 _NAMES: Final = frozenset(("PATIENT", "DOCTOR"))
 _HOUSES: Final = frozenset(("HOSPITAL", "ORGANIZATION", "DEPARTMENT"))
@@ -61,6 +61,12 @@ _BODY_AFTER: Final = re.compile(
     r"|Aging|Services?|Department|Dept|Agency|Authority|Commission|District))+(?!\w)"
 )
 """The rest of a public body's name: `Alder County Health and Human Services`."""
+_SIDE_AFTER: Final = re.compile(r" (?:North|South|East|West|NORTH|SOUTH|EAST|WEST)(?![\w-]| [A-Z][a-z])")
+"""Which of its houses: `Harbor Methodist West`."""
+_COURT_AFTER: Final = re.compile(
+    r" (?:Probate|District|Superior|Circuit|Juvenile|Family|Municipal|Surrogate's|Drug|Common Pleas)?"
+    r" ?(?:Court|Clerk of Courts?|Courthouse|Jail|Coroner|Morgue|Sheriff)(?!\w)"
+)
 _LAST_INITIAL: Final = re.compile(r" [A-Z]\.(?=\s*(?:\n|\Z)|[,;)]| [A-Z][a-z]|\. )")
 """`sponsor Ida M.`"""
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'-])[A-Z]\Z")
@@ -91,6 +97,9 @@ _SERIES: Final = re.compile(
     re.IGNORECASE,
 )
 """The letters before a number, where they are part of it: `prescription RP 7385066`."""
+_LETTERED: Final = re.compile(r"\d{5}-\d|(?!(?:0\d|1[0-2])-(?:19|20)\d\d)\d\d-\d{4}")
+_TWO_LETTERS: Final = re.compile(r"(?<![\w.-])((?!IN|ON|AT|OF|IS|NO|TO|OR|BY|AS|ID|DL)[A-Z]{2} )\Z")
+"""The letters of a number that is written `PK 46013-8`, `RW 87-5519`."""
 _SPOT_AFTER: Final = re.compile(
     r" (?:boat (?:ramp|launch|dock)|bus (?:depot|station|stop)|train station|trail ?head|camp ?ground|parking lot"
     r"|rest area|beach|pier|marina|dock|trail|bridge|dam|playground|pool|lodge|resort|cemetery|overlook|campsite"
@@ -145,6 +154,8 @@ class Whole:
             return False
         gap = text[one.end : other.start]
         labels = {one.label, other.label}
+        if gap in (".", "_") and labels <= _NAMES:
+            return text[one.end - 1].islower() and text[other.start].islower()  # `ann.lee`
         if gap.strip() == "." and "\n\n" not in gap and (labels <= _PLACES or labels <= _NAMES):
             return _SHORTENED.search(text, max(0, one.end - 4), one.end) is not None
         if labels == {"DATE"}:
@@ -158,9 +169,11 @@ class Whole:
                 return gap in (" ", "\n", "-", "'", "’") or _HOUSE_GAP.fullmatch(gap) is not None
             if labels <= {"CITY", "LOCATION-OTHER"}:
                 return gap in (" ", "\n", "-") or _ALTERNATIVE_GAP.fullmatch(gap) is not None
-            return gap == " " and other.label in _HOUSES
+            return gap in ("", " ") and other.label in _HOUSES
         if labels <= _NAMES:
             return _NAME_GAP.fullmatch(gap) is not None and self._is_one_name(text, one, gap, other)
+        if gap == " " and labels <= _NAMES | _PLACES and TAGGER == one.recognizer == other.recognizer:
+            return _alike(text[one.start : one.end], text[other.start : other.end])
         if labels <= _CODES | _PHONES and labels & _CODES:
             shorter = min(one.end - one.start, other.end - other.start)
             return _CODE_GAP.fullmatch(gap) is not None and (gap != " " or shorter <= _LONGEST_SHORT_GROUP)
@@ -189,6 +202,10 @@ class Whole:
             end = extension.end() if extension else end
         elif span.label in _CODES:
             start, end = _code(text, start, end, floor, ceiling, plate=span.label == "VEHICLE")
+            if _LETTERED.fullmatch(text, start, end) and (
+                letters := _TWO_LETTERS.search(text, max(floor, start - 4), start)
+            ):
+                start = letters.start(1)
             if span.label in ("IDNUM", "HEALTHPLAN", "ACCOUNT") and (
                 series := _SERIES.search(text, max(floor, start - 20), start)
             ):
@@ -207,8 +224,10 @@ class Whole:
             possessive = _POSSESSIVE.match(text, end, ceiling)
             end = possessive.end() if possessive else end
             end = min(kind_follows(text, end) or end, ceiling)
+            side = _SIDE_AFTER.match(text, end, ceiling) if span.label == "HOSPITAL" else None
+            end = side.end() if side else end
         if span.label in _PLACES and _COUNTY.search(text, max(start, end - 40), end):
-            body = _BODY_AFTER.match(text, end, ceiling)
+            body = _BODY_AFTER.match(text, end, ceiling) or _COURT_AFTER.match(text, end, ceiling)
             end = body.end() if body else end
         return span._replace(start=start, end=end)
 
@@ -343,6 +362,8 @@ def _code(text: str, start: int, end: int, floor: int, ceiling: int, *, plate: b
 
 def _one(one: PhiSpan, other: PhiSpan) -> PhiSpan:
     """Two pieces as one, under the label of the house before that of its town, of the longer before the shorter."""
+    if (one.label in _NAMES) != (other.label in _NAMES) and one.label not in _HOUSES:
+        return one._replace(end=other.end, score=max(one.score, other.score))
     houses = [piece for piece in (one, other) if piece.label in _HOUSES]
     named: Sequence[PhiSpan] = houses if len(houses) == 1 else (one, other)
     best = max(named, key=lambda piece: piece.end - piece.start)

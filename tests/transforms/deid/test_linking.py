@@ -125,3 +125,25 @@ def test_no_certain_name_changes_nothing() -> None:
     text = "on 3/4/2019"
     spans = [span(text, "3/4/2019", "DATE")]
     assert link([(text, spans)], LEXICON) == [spans]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "behind"),
+    [
+        ("Tamsin Imrie TQI / cosign", "Tamsin Imrie", ["TQI"]),
+        ("Subject: Tamsin St. Imrie (TQS), 30", "Tamsin St. Imrie", ["TQS"]),
+        ("Tamsin Imrie MSW", "Tamsin Imrie", []),
+        ("Tamsin Imrie TED hose", "Tamsin Imrie", []),
+        ("Rec'd to Tamsin Imrie (2416): stop", "Tamsin Imrie", ["2416"]),
+        ("with Tamsin Imrie (2016): stop", "Tamsin Imrie", []),
+        ("Imrie, Tamsin  94  3/4/1921  seen", "Imrie, Tamsin", ["94"]),
+        ("Imrie, Tamsin  4410266  94  F  Ht", "Imrie, Tamsin", ["94"]),
+        ("Imrie, Tamsin, 94, 410-2266", "Imrie, Tamsin", ["94"]),
+        ("tamsin imrie 94 here with rash", "tamsin imrie", ["94"]),
+        ("Tamsin Imrie 94 mg", "Tamsin Imrie", []),
+    ],
+)
+def test_what_stands_behind_a_name(text: str, name: str, behind: list[str]) -> None:
+    named = span(text, name)
+    found = [one for one in echoes(text, [named], LEXICON) if one.start >= named.end]
+    assert [text[one.start : one.end] for one in found] == behind

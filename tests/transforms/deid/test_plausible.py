@@ -130,3 +130,30 @@ def test_a_full_stop_joins_pieces_of_a_number_only_without_a_blank() -> None:
 )
 def test_a_taggers_span_ends_where_another_thing_begins(text: str, what: str, label: str, left: list[str]) -> None:
     assert kept(text, what, label) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "left"),
+    [
+        ("closed by a 6 mm device, Zavolorix (size A).", "Zavolorix", []),
+        ("discussed with Zavolorix. Agrees.", "Zavolorix", ["Zavolorix"]),
+        ("3/4 Zavolorix: left a message", "Zavolorix", ["Zavolorix"]),
+        ("closed, Hernandez (size A).", "Hernandez", ["Hernandez"]),
+    ],
+)
+def test_of_a_lone_word_that_nobody_is_called_its_company_tells(text: str, what: str, left: list[str]) -> None:
+    assert kept(text, what, "DOCTOR", 0.5) == left
+    assert kept(text, what, "DOCTOR", 0.8) == [what]
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "label", "left"),
+    [
+        ("BCx 2/4 MSSA", "2/4", "DATE", []),
+        ("BCx 2/4 drawn", "2/4", "DATE", ["2/4"]),
+        ("now in bed 14", "14", "ROOM", []),
+        ("now in room 1402", "1402", "ROOM", ["1402"]),
+    ],
+)
+def test_counts_are_no_phi(text: str, what: str, label: str, left: list[str]) -> None:
+    assert kept(text, what, label) == left

@@ -33,6 +33,7 @@ from transforms.deid.recognizers.organizations import Organizations
 from transforms.deid.recognizers.places import Places
 from transforms.deid.recognizers.plates import Plates
 from transforms.deid.recognizers.roads import Roads
+from transforms.deid.recognizers.writers import Writers
 
 __all__ = ["ClinicalRecognizer", "Found", "RecognizerSpec", "from_class", "from_pattern", "from_yaml", "shipped"]
 
@@ -56,6 +57,7 @@ def shipped() -> list[ClinicalRecognizer]:
         Names(),
         ListedNames(),
         Logins(),
+        Writers(),
     ]
 
 

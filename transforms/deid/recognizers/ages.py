@@ -80,6 +80,8 @@ _STILL_AFTER: Final = re.compile(
 )
 """`His aunt drove until 95`, `Grandma still has her teeth at 101.`, `sister 102 still walks`."""
 _PATIENT_BEFORE: Final = re.compile(r"\b(?:patient|pt)(?:\sis|'s|\swas)\s(?:now\s)?\Z")
+_PT_JUST_BEFORE: Final = re.compile(r"\bpt\s\Z")
+"""`pt 92, SBO`."""
 _PATIENT_AFTER: Final = re.compile(
     r"\s?(?:[;)]|,(?!\d)|\.(?!\d)|\Z|\n)|\s(?:now|today|yet|but|who|with|w/|lives|living|and\s(?!regular|stable|sat|on\b))"
 )
@@ -199,4 +201,7 @@ def _is_the_patients(lowered: str, start: int, end: int) -> bool:
     """Whether the patient himself, not a reading of his, is said to be this."""
     if _PATIENT_AFTER.match(lowered, end) is None:
         return False
-    return _PATIENT_BEFORE.search(lowered, max(0, start - _REACH), start) is not None
+    begin = max(0, start - _REACH)
+    if lowered.startswith(", ", end) and _PT_JUST_BEFORE.search(lowered, begin, start):
+        return True
+    return _PATIENT_BEFORE.search(lowered, begin, start) is not None

@@ -66,7 +66,7 @@ _SCHOLARLY: Final = frozenset(_TABLE["scholarly"].split())
 _SURE: Final = frozenset(_TABLE["sure"].split())
 _NO_PERSON: Final = frozenset(("our", "lady", "st", "saint", "sisters", "daughters", "temple", "order", "sacred"))
 _NO_KIND_AFTER: Final = (
-    "day|course|stay|follow|discharge|bed|admission|records?|screens?|screening|abuse|use|levels?|interactions?|allerg(?:y|ies)"
+    "day|course|stay|appearance|follow|discharge|bed|admission|records?|screens?|screening|abuse|use|levels?|interactions?|allerg(?:y|ies)"
     "|reactions?|eluting|monitoring|distress|failure|rate|status|effort|arrest|acidosis|alkalosis|class|guidelines?|saturation"
     "|tests?|guidance|recommendations?|criteria|scores?|staging|stages?|consensus|grades?|definition|statement|functional"
 )
@@ -95,6 +95,8 @@ _SAINT: Final = re.compile(
     r"(?<![\w.])(?:St\.?|Saint|Mt\.|Mount|Our Lady of(?: the)?|Holy|Sacred) (?:[A-Z][a-z]+(?:'s)?|[A-Z]'s)"
     r"(?:[ -][A-Z][a-z]+){0,2}"
 )
+_SAINT_LETTER: Final = re.compile(r"(?<![\w.])(?:[Ss][Tt]\.?|Saint) [A-Z]['’][sS](?![\w])")
+"""`St. E's`, as staff call St. Elizabeth's: nothing else is written so."""
 _SAINT_BEFORE: Final = re.compile(r"\b(?:at|to|from|and|of|by|in|via|with)\s\Z")
 _NO_SAINT: Final = re.compile(r"(?:St\.? Jude(?: Medical)?(?: [a-z]|\b)|St\.? John'?s [Ww]ort|St\.? George)")
 _HEADS: Final = {
@@ -138,6 +140,8 @@ class Facilities(ClinicalRecognizer):
                         note.text, max(0, saint.start() - 8), saint.start()
                     ) and not _NO_SAINT.match(saint.group()):
                         yield Found(*saint.span(), "HOSPITAL", 0.6)
+        for saint in _SAINT_LETTER.finditer(note.text) if not note.words.isdisjoint(("st", "saint")) else ():
+            yield Found(*saint.span(), "HOSPITAL", 0.85)
         yield from _acronyms(note, named)
 
     def _by_head(self, note: Note) -> Iterator[Found]:
@@ -371,7 +375,9 @@ def _abbreviates(text: str, stop: re.Match[str]) -> bool:
     if not stop.group().startswith("."):
         return False
     word = text[max(0, stop.start() - 4) : stop.start()].split()
-    return (bool(word) and word[-1].lower() in ("st", "mt", "ft", "dr", "jr")) or (bool(word) and len(word[-1]) == 1)
+    return (bool(word) and word[-1].lower() in ("st", "mt", "ft", "dr", "jr", "bros", "co")) or (
+        bool(word) and len(word[-1]) == 1
+    )
 
 
 def _heads_field(lowered: str, at: int) -> bool:

@@ -39,12 +39,19 @@ _CLOCK_AFTER: Final = re.compile(r"\s{1,3}(?:[01]\d|2[0-3]):?[0-5]\d(?![\d/%-]| 
 _LINE_BEFORE: Final = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•>#]\s*|\d\d?[.)] )?\Z")
 _EVENT_AFTER: Final = re.compile(r"\s(?:after|while|when|during|following)\b")
 _ASIDE_BEFORE: Final = re.compile(r"[a-z]\.?, \Z")
+_GROWTH_AFTER: Final = re.compile(rf"\s(?:{_any('growth')})")
+"""What grew in blood cultures, of which so many of so many bottles are positive: `BCx 4/4 MRSA`."""
+_ENTRY_BEFORE: Final = re.compile(r"(?:(?:\A|\n)[ \t]*|[.;]\s)\Z")
+_ENTRY_AFTER: Final = re.compile(rf"\s(?:{_any('entries')})\b")
+"""What an entry by date begins with: `1/4 spoke to Ann`, `; 1/10 fall at home`."""
+_HALF_DAY_AFTER: Final = re.compile(r"\s?[ap]m\b")
 _MONTH_YEAR_BEFORE: Final = re.compile(r"\b(?:in|since|until|last|from|of|on|dated?|between|early|late|mid)\s\Z")
 _MEASURE_BEFORE: Final = re.compile(r"\b(?:mm|cm|nodule|lesion|mass|cyst|lobe|node)\b[^.\n]{0,40}\(\Z")
 _FRACTIONS: Final = frozenset(
     ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (1, 10), (5, 5), (4, 5), (2, 2), (2, 6), (3, 6))
 )
 _JOINED: Final = re.compile(r"\s?(?:-|–|—|/|,|&|\+|to|through|thru|until|and|or)\s?(?:on )?")
+_BOTTLES: Final = re.compile(r"([1-4])/([1-4])")
 _LONGEST_JOIN: Final = 12
 _SLASHED_END: Final = re.compile(r"-\d\d?/\d\d?(?![\w/]|\s(?:weeks?|days?|months?|years?|hours?|inch|cm|tab))")
 _DAY_RANGE: Final = re.compile(r"[-–](\d\d?)(?![\w/.%-])")
@@ -55,6 +62,16 @@ _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 def is_day(month: int, day: int) -> bool:
     """Whether the month of some year has this day."""
     return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
+
+
+def is_growth(text: str, figures: str, end: int) -> bool:
+    """Whether `figures`, which end at `end`, say how many of how many bottles grew what stands behind them."""
+    bottles = _BOTTLES.fullmatch(figures)
+    return (
+        bottles is not None
+        and bottles[1] <= bottles[2]
+        and _GROWTH_AFTER.match(text[end : end + 16].lower()) is not None
+    )
 
 
 class Bare(NamedTuple):
@@ -76,6 +93,8 @@ def judge(lowered: str, found: re.Match[str]) -> Bare | None:
     follows_test = lowered.startswith((":", ")"), end) and _TEST_BEFORE.search(before)
     if is_day(month, day) and (heads_test or follows_test):
         return Bare(start, end, True)
+    if is_growth(lowered, found.group(), end):
+        return Bare(start, end, False)
     if is_day(month, day) and (month, day) != (2, 2) and _TEST_JUST_BEFORE.search(before):
         return Bare(start, end, True)  # `Echo 3-5 EF 60%`; but `CT 2/2 pain` is due to it
     score = _SCORES_AFTER.match(lowered, end) is not None
@@ -111,6 +130,10 @@ def _verdict(lowered: str, found: re.Match[str], before: str, score_after: bool)
     if score_after:
         return day not in _FRACTIONS and re.search(r"\b(?:on|since|dated|as of)\s\Z", before) is not None
     score_before = _SCORES_BEFORE.search(before) is not None or _SCORES_BEFORE_WRAP.search(before) is not None
+    if _ENTRY_BEFORE.search(before) and _ENTRY_AFTER.match(lowered, end):
+        return True
+    if not score_before and _HALF_DAY_AFTER.match(lowered, end):
+        return True  # `for repair 7/10 pm`
     if _EVENT_AFTER.match(lowered, end) and day[1] != 10:
         return True  # `chest pain 5/9 after a flight`
     if _DATES_OWN.search(before):

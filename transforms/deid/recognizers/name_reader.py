@@ -57,6 +57,9 @@ _APART: Final = re.compile(r"[ \t]*(?:[.,;:()/\n@#&\-]|\d|\+\d|'s\b|\Z)|[ \t]{2}
 NO_NAMES: Final = frozenset(_TABLE["no_names"].split())
 """Ordinary words that the census knows as names, and that mean themselves nearly always."""
 
+_SHORT_SURNAMES: Final = frozenset(("do", "so", "he", "an"))
+"""Words of two letters that are surnames behind a title or a given name: `Mr. Do`, `Chester Do (`."""
+
 _ACTS: Final = re.compile(
     _TABLE["acts"].replace("RELATIVE", "|".join(sorted(_TABLE["patient"]["relatives"], key=len, reverse=True))),
     re.IGNORECASE,
@@ -190,6 +193,8 @@ class NameReader:
     ) -> bool:
         """Whether an ordinary word with a capital is a name: `Dr. Young`, `Rose Heart`, but not `Patient: Alert`."""
         word, lowered, end = match.group(), match.group().lower(), match.end()
+        if len(word) == 2 and lowered in _SHORT_SURNAMES and word[1].islower():
+            return (first and sure) or (more and given and closes_name(text, end))
         if len(word) < 3 or not (self._lexicon.is_name_too(lowered) or lowered in self._lists.given):
             return False
         if first and sure:

@@ -170,8 +170,10 @@ class Names(ClinicalRecognizer):
             if start is None:
                 continue
             # `CBC, PT` and `Boston, MA` look like the weaker degrees: those need a first and a last name.
-            if text[degree.start() - 1] == "." and text[start : degree.start()].isupper():
-                continue  # `per SS. MD notified`
+            if text[degree.start() - 1] == "." and (
+                text[start : degree.start()].isupper() or text[degree.start() - 4 : degree.start() - 1].islower()
+            ):
+                continue  # `per SS. MD notified`, `takes Eliquis. MD aware`
             weak = degree.group().strip(", \t") in WEAK_DEGREES
             if not weak or self._is_full_name(text[start : degree.start()]):
                 yield Found(start, degree.start(), "DOCTOR", 0.9)

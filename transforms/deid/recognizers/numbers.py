@@ -143,9 +143,11 @@ _NO_ID: Final = re.compile(r"(?:(?:19|20)\d\d|\d{1,2}/\d{1,2}(?:/\d+)?|\d+\.\d+)
 
 _UNITS: Final = r"copies|cfu|iu|units?|u|cells|particles|colon|mg|ml|mcg|ug|ng|vg|cc|kcal|cal|mm|platelets|k|l|g"
 _QUANTITY_AFTER: Final = re.compile(rf"\s?(?:(?:{_UNITS})(?![a-z])|[/%])")
-_QUANTITY: Final = re.compile(rf"\d+(?:{_UNITS}|[x]\d*|s|th|st|nd|rd|am|pm|h|hrs?|f|c|w|d|y|yo)\Z")
+_QUANTITY: Final = re.compile(
+    rf"g\d{{1,2}}p\d{{1,6}}\Z|\d+(?:{_UNITS}|[x]\d*|s|th|st|nd|rd|am|pm|h|hrs?|f|c|w|d|y|yo)\Z"
+)
 _CODE_BEFORE: Final = re.compile(
-    r"(?:snomed|loinc|cpt|icd|hcpcs|rxnorm|cui|omim|ndc|nct|pmid|isbn|\$)[ \w:#.\-]{0,12}\Z"
+    r"(?:snomed|loinc|cpt|e/m|icd|hcpcs|rxnorm|cui|omim|ndc|nct|pmid|isbn)[ \w:#.\-]{0,12}\Z|\$ ?[\d.,]{0,6}\Z"
 )
 _RANGE: Final = re.compile(r"(\d{1,4})-(\d{1,4})\Z")
 _SPACED: Final = re.compile(r"#\s?(\d{2,3} \d{2,3} \d{2,4})(?!\w)")

@@ -19,6 +19,10 @@ from transforms.deid.recognizers.plates import Plates
         ("behind blue van 1AMS319, street", "1AMS319"),
         ("a gray Corolla (GAG-1986). Pills", "GAG-1986"),
         ("ticket: tan Buick, 251-SDH, in", "251-SDH"),
+        ("They took his Acura, lic 71K MB2 (NV).", "71K MB2"),
+        ("Drives Chevy 480 PRN to work", "480 PRN"),
+        ("parking ticket 9041773355 PRN 480. Copay", "PRN 480"),
+        ("car keys (KQ 41-90). Watch", "KQ 41-90"),
     ],
 )
 def test_by_form_behind_a_vehicle(text: str, plate: str) -> None:
