@@ -18,7 +18,7 @@ from pipelines.io.database import RunDatabase
 from pipelines.io.storage import open_filesystem
 
 _COLOURS: Final = 10
-"""Colours of entity labels in `style.css`; further labels share the last."""
+"""Colours of entity labels in `style.css`; further labels begin again, and every mention is labelled in words too."""
 
 
 def run(
@@ -82,7 +82,7 @@ def render(told: dict[str, Any], notes: list[dict[str, Any]]) -> str:
         style=Markup(_part("style.css")),
         script=Markup(script),
         script_digest=digest,
-        shown={"notes": notes, "labels": {label: min(at, _COLOURS - 1) for at, label in enumerate(labels)}},
+        shown={"notes": notes, "labels": {label: at % _COLOURS for at, label in enumerate(labels)}},
         plots={
             "rates": drawing.rates(throughput["points"], throughput["seconds"]) if throughput["points"] else None,
             "risk": drawing.histogram(told["readmission"]["bins"], told["readmission"]["top"])

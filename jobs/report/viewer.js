@@ -88,15 +88,18 @@
         span.dataset.codes = codes.join(" ");
       }
       if (entities.length) {
-        const inner = entities[entities.length - 1];
+        // Of several mentions one upon another the innermost gives the colour; a label that is put out gives none.
+        const seen = entities.filter((one) => !off.has(note.entities[one.entity].label));
+        const inner = seen.length ? seen[seen.length - 1] : entities[entities.length - 1];
         const entity = note.entities[inner.entity];
         span.classList.add("entity", colour(entity.label), ...FLAGS.filter((flag) => entity[flag]));
         if (isOthers(entity)) span.classList.add("other");
-        if (off.has(entity.label)) span.classList.add("off");
-        span.dataset.entity = inner.entity;
-        if (inner.end === piece.end) {
+        if (!seen.length) span.classList.add("off");
+        span.dataset.entities = entities.map((one) => one.entity).join(" ");
+        const ending = seen.filter((one) => one.end === piece.end).map((one) => note.entities[one.entity].label);
+        if (ending.length) {
           span.classList.add("last");
-          span.dataset.label = entity.label;
+          span.dataset.label = Array.from(new Set(ending)).map(plain).join(" · ");
         }
         if (!begun.has(inner.entity)) {
           begun.add(inner.entity);
@@ -114,17 +117,18 @@
 
   const stops = () => Array.from(byId("text").querySelectorAll(".entity[role]:not(.off)"));
 
-  function detail(note, at) {
-    const entity = note.entities[at];
+  function detail(note, chosen) {
     const list = make("dl");
     const say = (name, value) => list.append(make("dt", "", name), make("dd", "", value));
-    say("words", Array.from(note.text).slice(entity.start, entity.end).join(""));
-    say("label", entity.label);
-    say("score", entity.score === undefined ? "–" : entity.score.toFixed(2));
-    say("assertion", told(entity).join(", ") || "present");
-    say("offsets", entity.start + " to " + entity.end);
-    const codes = note.codes.filter((code) => (code.evidence || []).some(([start, end]) => start < entity.end && end > entity.start));
-    if (codes.length) say("codes", codes.map((code) => code.code).join(", "));
+    chosen.map((at) => note.entities[at]).reverse().forEach((entity) => {
+      const codes = note.codes.filter((code) => (code.evidence || []).some(([start, end]) => start < entity.end && end > entity.start));
+      say("words", Array.from(note.text).slice(entity.start, entity.end).join(""));
+      say("label", plain(entity.label));
+      say("score", entity.score === undefined ? "–" : entity.score.toFixed(2));
+      say("assertion", told(entity).join(", ") || "present");
+      say("offsets", entity.start + " to " + entity.end);
+      if (codes.length) say("codes", codes.map((code) => code.code).join(", "));
+    });
     byId("detail").replaceChildren(list);
   }
 
@@ -195,7 +199,7 @@
         showText(note);
       });
       const count = note.entities.filter((entity) => entity.label === label).length;
-      chip.append(box, label + " " + count);
+      chip.append(box, plain(label) + " " + count);
       legend.append(chip);
     });
     if (!labels.length) legend.append(make("span", "small", "No entities in this note."));
@@ -223,7 +227,7 @@
 
   const text = byId("text");
   const chosen = (target) => (target instanceof Element ? target.closest(".entity") : null);
-  const showOf = (span) => { if (span) detail(shown.notes[current], Number(span.dataset.entity)); };
+  const showOf = (span) => { if (span) detail(shown.notes[current], span.dataset.entities.split(" ").map(Number)); };
   text.addEventListener("focusin", (event) => showOf(chosen(event.target)));
   text.addEventListener("click", (event) => showOf(chosen(event.target)));
   text.addEventListener("mouseover", (event) => showOf(chosen(event.target)));

@@ -164,6 +164,28 @@ def test_the_viewer_in_a_browser(browser: Browser, page: Path) -> None:
     assert [url for url in browser.asked if not url.startswith("data:")] == [page.as_uri()]
 
 
+def test_mentions_one_upon_another(browser: Browser, notemill: Run, tmp_path: Path) -> None:
+    chart = Chart()
+    note = chart.note("p", "2020-01-01", "has acute heart failure today")
+    chart.entity(note, "acute heart failure", "Clinical_event", uncertain=True)
+    chart.entity(note, "heart failure", "Disease")
+    chart.entity(note, "heart failure", "Disease_disorder")
+    run = write_run(str(tmp_path / "run"), chart.tables)
+    assert notemill("report", "--run", run, "--output", str(tmp_path / "r.html"))[0] == 0
+    browser.said.clear()
+    browser.open(tmp_path / "r.html")
+    assert browser.run("document.getElementById('text').textContent") == "has acute heart failure today"
+    told = "Array.from(document.querySelectorAll('#text .entity')).map(e => [e.textContent, e.dataset.label || ''])"
+    assert browser.run(told) == [["acute ", ""], ["heart failure", "Clinical event · Disease · Disease disorder"]]
+    browser.run("document.querySelectorAll('#text .entity')[1].click()")
+    words = "Array.from(document.querySelectorAll('#detail dd')).filter((e, at) => at % 5 == 0).map(e => e.textContent)"
+    assert sorted(browser.run(words)) == ["acute heart failure", "heart failure", "heart failure"]
+    for at in range(3):
+        browser.run(f"document.querySelectorAll('#legend input')[{at}].click()")
+    assert browser.run("document.querySelectorAll('#text .entity:not(.off)').length") == 0
+    assert browser.said == []
+
+
 def test_it_fits_narrow_screens_and_paper(browser: Browser, page: Path) -> None:
     browser.open(page)
     for width in (1280, 390):
