@@ -36,9 +36,9 @@ _FASTEST_FIRST: Final = (
     ("torch", "bf16"),
     ("torch", "fp32"),
 )
-"""On CPUs (infra/bench/backends.json). OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are
-faster still, but cost accuracy that a few sentences do not show, so they are taken unasked only for checkpoints that
-were measured with them."""
+"""On CPUs: of `native` infra/bench/encoder.json and encoder_int8.json tell, beside the others, of those backends.json.
+OpenVINO in bfloat16 is no faster than PyTorch and wants an export; 8 bits are faster still, but cost accuracy that a
+few sentences do not show, so they are taken unasked only for checkpoints that were measured with them."""
 
 
 class Computing(NamedTuple):
