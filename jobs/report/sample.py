@@ -47,7 +47,7 @@ def sample(database: RunDatabase, most: int) -> list[dict[str, Any]]:
         notes[row.pop("note_id")]["sections"].append(row)
     for row in database.dicts(
         'select note_id, start, "end", label, round(score, 2)::double as score, negated, uncertain, historical, '
-        f'hypothetical, experiencer from entities {among} order by start, "end" desc'
+        f'hypothetical, experiencer from entities {among} order by start, "end" desc, score, label'
     ):
         notes[row.pop("note_id")]["entities"].append(
             {key: value for key, value in row.items() if value not in (None, False)}
