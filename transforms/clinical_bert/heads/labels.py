@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-import numpy as np
-
 from transforms.clinical_bert.spans import Span
 
 OUTSIDE: Final = "O"
@@ -77,7 +75,7 @@ def join(
         scores, starts, ends: for each word, those outside too.
     """
     return [
-        Span(starts[first], ends[last], name, float(np.mean(scores[first : last + 1])))
+        Span(starts[first], ends[last], name, sum(scores[first : last + 1]) / (last + 1 - first))
         for first, last, name in _runs(labelled)
     ]
 
