@@ -1,9 +1,9 @@
 """The canary: planted PHI that must be found before a worker is given a real note.
 
 Notes with PHI of every Safe Harbor class, A to R, pass through a worker's own live stages when it opens. A
-recognizer that is missing, a threshold that lets nothing through or a model that says nothing is then seen in the
-process where it would do harm, not in a test elsewhere. What counts is the text that comes out: each planted
-letter and digit must be gone from it, and all else must still be there.
+recognizer that is missing, or a threshold that lets nothing through, is then seen in the process where it would do
+harm, not in a test elsewhere. What counts is the text that comes out: each planted letter and digit must be gone from
+it, and all else must still be there. Patterns alone find all that is planted, so a model that says nothing is not seen.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ _TITLES: Final = frozenset(
 )
 _BETWEEN: Final = re.compile(r"[\s,.\-]{0,3}(?:[^\W\d_]\.?[\s,.]{1,2}){0,2}")
 _WORD_ENDS: Final = re.compile(r"[^\W\d_]{3}\Z")
-_INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\.?\w)")
+_INITIAL_AFTER: Final = re.compile(r",? [^\W\d_]\.?(?!\.?\w|/\w)")
+"""Not the first letter of `c/o` or `s/p`."""
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w.'])(?:[^\W\d_]\. ?){1,2}\Z")
 _SUFFIX_AFTER: Final = re.compile(r",? (?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
 _TITLE_BEFORE: Final = re.compile(r"\b(?:pt|patient|mr|mrs|ms|miss|dr|name)[.:]?[ \t]{1,3}\Z")

@@ -112,6 +112,17 @@ _LICENSEE: Final = re.compile(
 """Who is licensed, where it is part of the number: `lic RN 06 2801`, `(EMT 847319)`."""
 
 
+_ABBREVIATED: Final = re.compile(r",? [^\W\d_]\Z")
+_REST_OF_IT: Final = re.compile(r"/[^\W\d_]")
+"""`karen holt c/o`: the letter begins an abbreviation, it is no initial."""
+_NUMBER_BEHIND: Final = re.compile(r"(?<=[^\W\d_])\.?[,\s]\s?\d{1,3}\Z")
+_REST_OF_VALUE: Final = re.compile(r"\.\d\d?(?!\d)|\s?(?:%|(?:lbs?|kg|mg|g|mcg|ml|cm|mm|units?|pounds)\b)")
+"""`10.2 in May, 11.4 in June`: the number belongs to a value, it is no day."""
+_BARE_DAY: Final = re.compile(r"\d{1,2}/\d{1,2}(?!/)")
+_RANGE_BEFORE: Final = re.compile(r"(?<![\w/.-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]) ?[-–] ?\Z")
+"""Where only the end of `3/4-3/9` was seen to be a date, the begin is one too."""
+
+
 class Whole:
     """The rules.
 
@@ -146,7 +157,7 @@ class Whole:
                 joined[-1] = _one(joined[-1], span)
             else:
                 joined.append(span)
-        return [_bracketed(text, span) for span in joined]
+        return [_bracketed(text, _without_next(text, span)) for span in joined]
 
     def _belong(self, text: str, one: PhiSpan, other: PhiSpan) -> bool:
         """Whether two spans, one after the other, are pieces of one thing."""
@@ -195,6 +206,9 @@ class Whole:
         start, end = span.start, span.end
         if span.label in _NAMES:
             start, end = self._name(text, start, end, floor, ceiling)
+        elif span.label == "DATE":
+            begin = _RANGE_BEFORE.search(text, max(floor, start - 8), start)
+            start = begin.start() if begin and _BARE_DAY.match(text, start) else start
         elif span.label in _PHONES:
             sign = _NUMBER_SIGN.search(text, max(floor, start - 2), start)
             start = sign.start() if sign else start
@@ -368,6 +382,17 @@ def _one(one: PhiSpan, other: PhiSpan) -> PhiSpan:
     named: Sequence[PhiSpan] = houses if len(houses) == 1 else (one, other)
     best = max(named, key=lambda piece: piece.end - piece.start)
     return best._replace(start=one.start, end=other.end, score=max(one.score, other.score))
+
+
+def _without_next(text: str, span: PhiSpan) -> PhiSpan:
+    """The span without the first piece of what comes behind it."""
+    if span.label in _NAMES and _REST_OF_IT.match(text, span.end):
+        taken = _ABBREVIATED.search(text, max(span.start + 1, span.end - 3), span.end)
+    elif span.label == "DATE" and _REST_OF_VALUE.match(text, span.end):
+        taken = _NUMBER_BEHIND.search(text, max(span.start, span.end - 8), span.end)
+    else:
+        return span
+    return span._replace(end=taken.start()) if taken else span
 
 
 def _bracketed(text: str, span: PhiSpan) -> PhiSpan:

@@ -30,6 +30,7 @@ def test_a_name_is_found_in_any_order_and_case(name: str) -> None:
         ("Seán O'Neil", "SEAN ONEIL and Sea\u0301n O’Neil", ["SEAN ONEIL", "Sea\u0301n O’Neil"]),
         ("Anna Smith-Jones", "Smith-Jones, Anna; Ms Smith", ["Smith-Jones, Anna", "Smith"]),
         ("Vernon Kostolzin", "Vernon Kostolzin Jr. is 53", ["Vernon Kostolzin Jr."]),
+        ("Karen Holt", "karen holt c/o pain, KAREN HOLT S/P CABG", ["karen holt", "KAREN HOLT"]),
         ("Hannah Soto", "H. Soto feels better", ["H. Soto"]),
         ("Mr. X", "x-ray of Mr. X", []),
         ("Imrie, Tamsin", "told Tamsin. Imrie left; T. Imrie", ["Tamsin", "Imrie", "T. Imrie"]),

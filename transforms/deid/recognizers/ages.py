@@ -45,8 +45,9 @@ _READING: Final = (
 _AGE_BEFORE: Final = re.compile(
     r"(?:\bage[ds]?|\bpatient age|\bturned|\bturning)(?: in years| \(?years\)?| of| is| was|/sex"
     r"| at death)?[\s:=(–-]{1,3}\Z"
-    r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\bin (?:his|her|their|my) (?:early |mid "
-    r"|mid-|late )?\Z"
+    r"|\b(?:lived|lives|survived) (?:un)?(?:to|til|till)(?: be| age)?\s\Z|\b(?:in|into|to|until|till) "
+    r"(?:his|her|their|my) (?:early |mid |mid-|late )?\Z"
+    r"|\b[mp]g[mf] \Z|\((?:d|dec|died|deceased)\.? (?:at |@ ?)?\Z"
     r"|\bat (?:the )?age(?: of)? \Z|\b(?:alive|died|dead|deceased|passed away|expired|living|well)\s(?:(?:at"
     r"|@)\s)?(?:age\s)?\Z"
     r"|\b(?:alive|dead|deceased|living),\s(?:age\s)?\Z"
@@ -122,6 +123,11 @@ _OLD_NAMES: Final = frozenset(
 )
 
 
+_SEX_BEFORE: Final = re.compile(r"(?<![\w/])[mf]/\Z")
+_NO_RATIO_AFTER: Final = re.compile(r"(?![/%]|[.,]\d)")
+"""`F/93 with CHF`, as well as `93/F`."""
+
+
 class Ages(ClinicalRecognizer):
     """The number of an age over 89, in digits or words, and the words for people of such an age."""
 
@@ -134,6 +140,9 @@ class Ages(ClinicalRecognizer):
             if not _NUMBER.fullmatch(lowered, start, end):
                 continue
             before = lowered[start - 1 : start]
+            if _SEX_BEFORE.search(lowered, max(0, start - 3), start) and _NO_RATIO_AFTER.match(lowered, end):
+                yield Found(start, end, "AGE", 0.85)
+                continue
             if is_word_char(lowered, start - 1) or before in (".", "/") or lowered[end : end + 1].isdigit():
                 continue
             if _DECADE.match(lowered, end):

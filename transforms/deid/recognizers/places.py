@@ -36,7 +36,9 @@ _ZIP: Final = re.compile(r"\d{5}(?:[-–]\d{4})?(?![\w]|[-.]\d)")
 _STATE_BEFORE: Final = re.compile(rf"(?<![\w])(?:{_POSTAL}|{_STATES})[.,]?\s{{1,3}}\Z")
 _LOWER_STATE_BEFORE: Final = re.compile(rf"(?P<comma>,)?\s(?:{_POSTAL.lower()}|{_STATES.lower()})[.,]?\s{{1,3}}\Z")
 _LONGEST_STATE: Final = 24
-_ZIP_WORD_BEFORE: Final = re.compile(r"\bzip(?:[ -]?code)?(?: is)?[\s:#]{0,3}\Z")
+_ZIP_WORD_BEFORE: Final = re.compile(r"\bzip(?:s|[ -]?codes?)?(?: is| are| on file)?[\s:#]{0,3}\Z")
+_ZIP_GAP: Final = re.compile(r"(?:,|;|/| &| and| or|, and|, or) ?")
+"""Between the ZIP codes of a list."""
 _ENDS_LINE: Final = re.compile(r"\s*(?:\n|\Z|\||;|,|\.|  )")
 
 UNIT: Final = re.compile(
@@ -307,6 +309,7 @@ def _behind_prepositions(note: Note) -> Iterator[tuple[str, int]]:
 
 def _zips(note: Note) -> Iterator[Found]:
     text, lowered = note.text, note.lowered
+    zip_end = 0
     for first, last in note.numbers:
         match = _ZIP.match(lowered, first) if last - first == 5 else None
         if match is None:
@@ -319,7 +322,9 @@ def _zips(note: Note) -> Iterator[Found]:
             end - start > 5
             or _STATE_BEFORE.search(text, begin, start)
             or _ZIP_WORD_BEFORE.search(lowered, begin, start)
+            or (zip_end and _ZIP_GAP.fullmatch(lowered, zip_end, start))
         ):
+            zip_end = end
             yield Found(start, end, "ZIP", 0.9)
             continue
         state = _LOWER_STATE_BEFORE.search(lowered, begin, start)

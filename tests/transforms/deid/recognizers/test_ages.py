@@ -15,6 +15,10 @@ AGES = Ages()
     [
         ("This 92-year-old man", "92"),
         ("92 year old", "92"),
+        ("F/93 with CHF", "93"),
+        ("lived to her mid-90s.", "90s"),
+        ("PGM 98 a&w", "98"),
+        ("father CAD (d. 92)", "92"),
         ("Mother's age at death: 102.", "102"),
         ("Ann Roe - 96 - F - DOB", "96"),
         ("Pathology\nAnn Roe   93   012763516   08/19/2016", "93"),
@@ -80,6 +84,7 @@ def test_over_89(text: str, age: str) -> None:
     [
         *("an 89-year-old", "a 45 y/o", "SpO2 92%", "HR 98, RR 18", "temp 98 F today", "turned 90 degrees"),
         *("AST at 138, ALT", "95 mg", "low at 127, a calcium", "for 90 days", "1992 year", "weight 190 lbs"),
+        *("ratio of F/95.2", "HR in the mid-90s"),
         *("temp 97 F.", "sat 97 on RA", "pulse is 96 and regular", "HR 98.", "BP 140/97", "97%", "pt is 97 on RA"),
         *(
             "Pt is 97% now",

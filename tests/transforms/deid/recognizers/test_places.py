@@ -27,6 +27,10 @@ PLACES, FACILITIES = Places(), Facilities()
         ("6536 tang road apt 254\n", [("STREET", "6536 tang road apt 254")]),
         ("Boston MA 02139-4307", [("CITY", "Boston"), ("ZIP", "02139-4307")]),
         ("zip code 02139", [("ZIP", "02139")]),
+        (
+            "Zip codes on file: 50010, 50014 and 03601; codes 99213, 99214",
+            [("ZIP", z) for z in ("50010", "50014", "03601")],
+        ),
         ("She lives in Greensboro.", [("CITY", "Greensboro")]),
         ("born in Houston, Texas", [("CITY", "Houston")]),
         ("from Rochester, NY with", [("CITY", "Rochester")]),
