@@ -165,6 +165,13 @@ def test_relative_positions_that_transformers_no_longer_computes_are_refused(own
         positions(checkpoints.read_json(folder / "config.json"))
 
 
+def test_decoders_are_refused(own: Path, tmp_path: Path) -> None:
+    folder = copy(own, tmp_path / "decoder")
+    edit_config(folder, is_decoder=True)
+    with pytest.raises(CheckpointError, match="is_decoder"):
+        positions(checkpoints.read_json(folder / "config.json"))
+
+
 def test_a_check_loads_no_model_library(own: Path) -> None:
     code = (
         "import sys; from transforms.clinical_bert.checkpoints import resolve; "

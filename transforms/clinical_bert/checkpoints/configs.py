@@ -34,8 +34,11 @@ def positions(config: dict[str, Any]) -> int:
 
     Raises:
         CheckpointError: the config names no number of positions, or relative ones as the first BERTs had them, which
-            transformers 5 does not compute: it would read the text without order.
+            transformers 5 does not compute: it would read the text without order; or it is one of a decoder, whose
+            tokens do not see those behind them.
     """
+    if config.get("is_decoder"):
+        raise CheckpointError("the checkpoint's config.json says is_decoder: only encoders are read here")
     kind = config.get("position_embedding_type") or "absolute"
     if kind.startswith("relative_key"):
         raise CheckpointError(f"the checkpoint's positions are {kind!r}, which transformers no longer computes")
